@@ -1,0 +1,1 @@
+"""Runs agents as subprocesses and rules on what they may do."""

@@ -1,0 +1,1 @@
+"""The record: events, runs, checkpoints, intents and commands, in SQLite."""

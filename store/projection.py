@@ -1,0 +1,185 @@
+"""What a run looks like now, folded from its events one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from store.events import OF_THE_AGENT, Kind
+from store.records import CheckpointRef, Event, Pending, Run, Warned
+from store.states import AT_REST, Status, StopReason
+
+Changes = dict[str, Any]
+
+
+def project(run: Run | None, event: Event) -> Run | None:
+    """Return `run` after `event`.  Gives None for an event of a run whose creation was never seen."""
+    if run is None:
+        return _created(event) if event.kind == Kind.CREATED else None
+    changes: Changes = {"last_seq": event.seq}
+    if event.kind in OF_THE_AGENT:
+        changes["last_event_at"] = event.at
+    fold = _FOLDS.get(event.kind)
+    if fold is not None:
+        fold(run, event, event.body, changes)
+    return replace(run, **changes)
+
+
+def _created(event: Event) -> Run:
+    body = event.body
+    return Run(
+        run=event.run,
+        agent=body["agent"],
+        goal=body["goal"],
+        created_at=event.at,
+        last_event_at=event.at,
+        command=tuple(body.get("command") or ()),
+        cwd=body.get("cwd") or "",
+        limits=body.get("limits") or {},
+        forked_from=body.get("forked_from") or "",
+        last_seq=event.seq,
+    )
+
+
+def _move(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    status = Status(body["to"])
+    changes["status"] = status
+    changes["held"] = bool(body.get("held"))
+    changes["frozen"] = bool(body.get("frozen"))
+    changes["due_at"] = body.get("due_at")
+    changes["waits_for"] = body.get("waits_for") or ""
+    if status in AT_REST:
+        changes["rested_at"] = event.at
+        changes["pause_asked"] = False
+        changes["reason"] = StopReason(body["reason"]) if body.get("reason") else run.reason
+        changes["why"] = body.get("why") or ""
+        changes["evidence"] = body.get("evidence") or {}
+    elif status not in (Status.STOPPING, Status.KILLING, Status.PAUSING):
+        changes.update(rested_at=None, reason=None, evidence={}, why=body.get("why") or "")
+    elif body.get("why"):
+        changes["why"] = body["why"]
+    if run.status in AT_REST and status not in AT_REST:
+        changes["warned"] = None
+
+
+def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["pid"] = body["pid"]
+    if body.get("adopted"):
+        return
+    changes.update(attempt=event.attempt, sdk=False, tool="", tool_since=None, last_event_at=event.at)
+    changes["restarts"] = run.restarts + (1 if body.get("restarted") else 0)
+    if run.started_at is None:
+        changes["started_at"] = event.at
+    if body.get("checkpoint") is None:
+        changes.update(step=0, step_name="")
+    elif run.checkpoint is not None:
+        changes.update(step=run.checkpoint.step, step_name="")
+
+
+def _attempt_ended(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes.update(pid=None, tool="", tool_since=None)
+
+
+def _pause_asked(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["pause_asked"] = True
+    changes["waits_for"] = body.get("waits_for") or ""
+
+
+def _step_begin(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["step"] = body["n"]
+    changes["step_name"] = body.get("name") or ""
+
+
+def _usage(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["input_tokens"] = run.input_tokens + (body.get("input_tokens") or 0)
+    changes["output_tokens"] = run.output_tokens + (body.get("output_tokens") or 0)
+    changes["cached_tokens"] = run.cached_tokens + (body.get("cached_tokens") or 0)
+    changes["cost_usd"] = run.cost_usd + (body.get("cost_usd") or 0.0)
+
+
+def _progress(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes.update(
+        progress_label=body.get("label") or "",
+        progress_done=body.get("done"),
+        progress_of=body.get("of"),
+        progress_at=event.at,
+    )
+
+
+def _action_begin(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    action = Pending(body["id"], body["tool"], event.at, bool(body.get("idempotent")))
+    changes["in_flight"] = (*(p for p in run.in_flight if p.id != action.id), action)
+    changes["actions"] = run.actions + 1
+    changes["tool"] = action.tool
+    changes["tool_since"] = event.at
+
+
+def _action_gone(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    left = tuple(p for p in run.in_flight if p.id != body["id"])
+    changes["in_flight"] = left
+    changes["tool"] = left[-1].tool if left else ""
+    changes["tool_since"] = left[-1].began_at if left else None
+    if event.kind == Kind.ACTION_END:
+        _usage(run, event, body.get("usage") or {}, changes)
+
+
+def _checkpoint(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["checkpoint"] = CheckpointRef(
+        number=body["number"],
+        step=body["step"],
+        label=body.get("label"),
+        at=event.at,
+        size_bytes=body["size_bytes"],
+        digest=body["digest"],
+        attempt=event.attempt,
+    )
+    changes["checkpoints"] = run.checkpoints + 1
+
+
+def _ruling(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    if body["level"] in ("warn", "steer"):
+        changes["warned"] = Warned(body["rule"], body["level"], body["summary"], event.at, event.seq)
+
+
+def _status(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    _move(run, event, body, changes)
+    if body["to"] == Status.KILLED:
+        changes.update(checkpoint=None, checkpoints=0, in_flight=(), tool="", tool_since=None, pid=None)
+
+
+def _set(**fixed: Any) -> Callable[[Run, Event, Changes, Changes], None]:
+    def fold(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+        changes.update(fixed)
+
+    return fold
+
+
+def _task(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["task"] = body["name"]
+
+
+def _granted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["limits"] = run.limits | body["limits"]
+
+
+_FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
+    Kind.STATUS: _status,
+    Kind.ATTEMPT_STARTED: _attempt_started,
+    Kind.ATTEMPT_ENDED: _attempt_ended,
+    Kind.PAUSE_ASKED: _pause_asked,
+    Kind.PAUSE_WITHDRAWN: _set(pause_asked=False, waits_for=""),
+    Kind.RULING: _ruling,
+    Kind.HELLO: _set(sdk=True),
+    Kind.STEP_BEGIN: _step_begin,
+    Kind.TASK: _task,
+    Kind.USAGE: _usage,
+    Kind.PROGRESS: _progress,
+    Kind.ACTION_BEGIN: _action_begin,
+    Kind.ACTION_END: _action_gone,
+    Kind.ACTION_WITHDRAWN: _action_gone,
+    Kind.RESOLVED: _action_gone,
+    Kind.CHECKPOINT: _checkpoint,
+    Kind.GRANTED: _granted,
+}

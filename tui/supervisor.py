@@ -1,0 +1,90 @@
+"""What the console and the command line know of the supervised world: the record's read side, and one `submit`."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+
+import agentwatch.__main__ as launcher
+from store import control
+from store.errors import StoreError
+from store.home import Home
+from store.reader import Reader
+from store.records import Answer, Json
+
+STARTS_RUNTIME = frozenset({"start", "resume", "fork", "resolve", "kill"})
+"""Commands that bring a runtime back if there is none."""
+
+
+class NoAnswer(StoreError):
+    """The runtime did not answer in time."""
+
+
+class RuntimeNotStarted(StoreError):
+    """A runtime was started and did not come up."""
+
+
+class Supervisor:
+    """One home, seen from outside its runtime."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    async def reader(self) -> Reader:
+        """Open the record for reading.  Raises `NoJournal`, `NewerDatabase`, `CorruptDatabase`, `StoreError`."""
+        return await Reader.open(self.home)
+
+    async def ensure_runtime(self, *, timeout_s: float = 15.0) -> bool:
+        """Start the home's runtime if there is none; True if this call started it.
+
+        Raises `RuntimeNotStarted` with what the runtime itself said.
+        """
+        if self.home.runtime_alive():
+            return False
+        self.home.create()
+        command = [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(self.home.root)]
+        process = subprocess.Popen(  # noqa: ASYNC220 (returns at once: the runtime outlives this process)
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        began = time.time()
+        while time.time() - began < timeout_s:
+            beat = self.home.beat()
+            if beat is not None and beat.at >= began and self.home.runtime_alive():
+                assert process.stderr is not None
+                process.stderr.close()
+                return True
+            if process.poll() is not None and not self.home.runtime_alive():
+                assert process.stderr is not None
+                said = process.stderr.read().decode(errors="replace").strip()
+                raise RuntimeNotStarted(said or f"The runtime ended at once (exit {process.returncode}).")
+            await asyncio.sleep(0.02)
+        raise RuntimeNotStarted(f"The runtime did not come up within {timeout_s:.0f} s: see {self.home.runtime_log}.")
+
+    async def submit(
+        self, kind: str, run: str = "", *, attempt: int | None = None, timeout_s: float = 15.0, **args: Json
+    ) -> Answer:
+        """Ask the runtime for something and wait for its journalled answer.
+
+        `kind` and `args` as `store/control.py` lists them.  Raises `NoAnswer`, `RuntimeNotStarted`, `StoreError`.
+        """
+        if kind in STARTS_RUNTIME:
+            await self.ensure_runtime()
+        elif not self.home.runtime_alive():
+            raise NoAnswer("No runtime is running in this home: `agentwatch attach` or `agentwatch run` starts one.")
+        async with await self.reader() as reader:
+            seq = await reader.last_seq()
+            command = await control.submit(self.home, kind, run, attempt=attempt, **args)
+            answer = await control.answer(reader, command, after_seq=seq, timeout_s=timeout_s)
+        if answer is None:
+            raise NoAnswer(
+                f"The runtime has not answered within {timeout_s:.0f} s. The request stays valid for "
+                f"{control.EXPIRES_S:.0f} s; `agentwatch ps` shows what became of it."
+            )
+        return answer
