@@ -1,0 +1,73 @@
+"""One text for equal arguments, whatever their order or spelling (RFC 8785, JSON Canonicalization Scheme)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import rfc8785
+
+from store.records import Json
+
+_FALLBACK_MARK = b"\x00"
+"""No RFC 8785 text begins with it, so a fallback never equals one."""
+
+
+def canonical(args: Json) -> bytes:
+    """Return the canonical bytes of a JSON value.
+
+    What RFC 8785 cannot say (integers beyond 2^53, NaN, infinities, keys that are no strings, lone surrogates, great
+    depth) gets a text of our own that is just as deterministic.
+    """
+    try:
+        return rfc8785.dumps(args)
+    except (rfc8785.CanonicalizationError, RecursionError):
+        return _FALLBACK_MARK + "".join(_tokens(args)).encode("ascii")
+
+
+def call_digest(secret: bytes, tool: str, args: Json) -> str:
+    """Return HMAC-SHA-256 of a tool's name and its canonical arguments, hexadecimal."""
+    named = tool.encode("utf-8", "surrogatepass") + b"\x00" + canonical(args)
+    return hmac.new(secret, named, hashlib.sha256).hexdigest()
+
+
+def _tokens(value: Json) -> Iterable[str]:
+    """Yield the pieces of a value's text, without recursion, so that depth is no matter."""
+    stack: list[Any] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, _Piece):
+            yield item
+        elif isinstance(item, dict):
+            yield "{"
+            stack.append(_Piece("}"))
+            for key in sorted(item, key=_key_text, reverse=True):
+                stack.extend((_Piece(","), item[key], _Piece(_key_text(key) + ":")))
+        elif isinstance(item, list | tuple):
+            yield "["
+            stack.append(_Piece("]"))
+            for element in reversed(item):
+                stack.extend((_Piece(","), element))
+        else:
+            yield _scalar_text(item)
+
+
+class _Piece(str):
+    """A finished piece of text among values that wait to be told."""
+
+
+def _key_text(key: Any) -> str:
+    return _scalar_text(key) if isinstance(key, str) else f"{type(key).__name__} {_scalar_text(key)}"
+
+
+def _scalar_text(item: Any) -> str:
+    if item is None or isinstance(item, bool | str):
+        return json.dumps(item)
+    if isinstance(item, float) and item.is_integer():
+        return str(int(item))
+    if isinstance(item, int | float):
+        return repr(item)
+    return json.dumps(f"{type(item).__name__} {item!r}")

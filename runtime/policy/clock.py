@@ -1,0 +1,57 @@
+"""A clock of one run that stands still while the supervisor makes the run wait."""
+
+from __future__ import annotations
+
+from store.events import OF_THE_AGENT, Kind
+from store.records import Event, Run
+from store.states import Status
+
+GOING = frozenset({Status.STARTING, Status.RUNNING})
+"""Statuses in which the run itself spends the time."""
+
+ACTING = GOING | {Status.WAITING, Status.PAUSING}
+"""Statuses in which an action that was let through goes on working."""
+
+_HOLD_ENDS = frozenset({Kind.ACTION_BEGIN, Kind.ACTION_WITHDRAWN, Kind.REFUSED, Kind.REPLAYED})
+
+
+class Stopwatch:
+    """Counts the seconds in which a run was in one of `statuses`, and, if asked, held at no gate."""
+
+    def __init__(self, run: Run | None, statuses: frozenset[Status] = GOING, stops_at_gate: bool = True) -> None:
+        self._statuses = statuses
+        self._stops_at_gate = stops_at_gate
+        self._going = run is None or run.status in statuses
+        self._history_to = 0 if run is None else run.last_seq
+        self._held: set[str] = set()
+        self._total_s = 0.0
+        self._counted_to: float | None = None
+
+    def feed(self, event: Event) -> None:
+        """Move to the time of `event`, then take in what it changes."""
+        if self._counted_to is None and event.seq <= self._history_to:
+            self._going = True  # A history's first event tells of an earlier time than the status the run has now.
+        self._advance(event.at)
+        if event.kind == Kind.STATUS:
+            self._going = event.body["to"] in self._statuses
+            if event.body["to"] in (Status.RUNNING, Status.STARTING):
+                self._held.clear()
+        elif event.kind == Kind.HELD:
+            self._held.add(str(event.body.get("id") or ""))
+        elif event.kind in _HOLD_ENDS:
+            self._held.discard(str(event.body.get("id") or ""))
+        elif event.kind == Kind.ATTEMPT_ENDED:
+            self._held.clear()
+        if event.kind in OF_THE_AGENT:
+            self._held.discard("")
+
+    def seconds(self, now: float) -> float:
+        """Seconds counted up to `now`."""
+        self._advance(now)
+        return self._total_s
+
+    def _advance(self, now: float) -> None:
+        before = now if self._counted_to is None else self._counted_to
+        if self._going and not (self._stops_at_gate and self._held):
+            self._total_s += max(0.0, now - before)
+        self._counted_to = max(before, now)

@@ -1,0 +1,168 @@
+"""The loop rule: the same calls with the same results, over and over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable
+from typing import ClassVar
+
+import msgspec
+
+from runtime.policy import evidence
+from runtime.policy.calls import Call, Calls
+from runtime.policy.canonical import canonical
+from runtime.policy.config import Loop
+from runtime.policy.ruling import Level, Ruling
+from store.events import Kind
+from store.records import Event, Json, Run
+from store.states import Status, StopReason
+
+MOST_CALLS = 600
+"""Finished calls that are remembered for each parent call."""
+
+MOST_PARENTS = 64
+"""Parent calls that are remembered; the least recently used are forgotten first."""
+
+
+class Round(msgspec.Struct, frozen=True):
+    """A stretch of the latest calls that is one cycle again and again."""
+
+    period: int
+    """Calls in the cycle."""
+    times: int
+    """How often the cycle was gone through, whole."""
+    began_seq: int
+    """Event of the first call of the stretch."""
+    signature: str
+
+
+class LoopRule:
+    """Counts how often the latest calls repeat those before them."""
+
+    name: ClassVar[str] = "loop"
+    horizon: ClassVar[int] = 2000
+
+    def __init__(self, section: Loop, run: Run | None = None) -> None:
+        self._section = section
+        self._calls = Calls()
+        self._ended: dict[str, deque[tuple[str, Call]]] = {}
+        self._said: dict[str, tuple[int, Level]] = {}
+        """What was last said of a signature, and of which stretch."""
+        self._paused_by: set[str] = set()
+        self._factor: dict[str, int] = {}
+        self._accepted: set[str] = set()
+
+    def feed(self, event: Event) -> Iterable[Ruling]:
+        if event.kind == Kind.STATUS:
+            self._moved(event)
+        elif event.kind == Kind.ACCEPTED:
+            self._accepted.add(event.body["signature"])
+        elif event.kind == Kind.RULING and event.body["rule"] == self.name and event.body["level"] == Level.PAUSE:
+            self._paused_by.add(event.body.get("signature") or "")
+        call = self._calls.feed(event)
+        return [] if call is None else self._ended_call(call)
+
+    def tick(self, now: float) -> Iterable[Ruling]:
+        return []
+
+    def _moved(self, event: Event) -> None:
+        """After a resume count anew, and let what paused the run go on twice as long."""
+        if event.body.get("from") not in (Status.PAUSED, Status.STOPPED, Status.NEEDS_REVIEW):
+            return
+        if event.body["to"] not in (Status.RUNNING, Status.STARTING):
+            return
+        for signature in self._paused_by:
+            self._factor[signature] = 2 * self._factor.get(signature, 1)
+        self._paused_by.clear()
+        self._ended.clear()
+        self._said.clear()
+
+    def _ended_call(self, call: Call) -> list[Ruling]:
+        past = self._past(call.parent)
+        if call.retry_of and past and past[-1][1].id == call.retry_of:
+            past.pop()  # The supervisor's own retry is the same call still, not the model's doing.
+        past.append((_key(call), call))
+        found = _rounds(past, self._section.longest_cycle)
+        return [] if found is None else self._rule(found, past)
+
+    def _past(self, parent: str) -> deque[tuple[str, Call]]:
+        past = self._ended.pop(parent, None) or deque(maxlen=MOST_CALLS)
+        self._ended[parent] = past
+        if len(self._ended) > MOST_PARENTS:
+            del self._ended[next(iter(self._ended))]
+        return past
+
+    def _rule(self, found: Round, past: deque[tuple[str, Call]]) -> list[Ruling]:
+        if found.signature in self._accepted:
+            return []
+        factor = self._factor.get(found.signature, 1)
+        pause_at = factor * (self._section.pause_at if found.period == 1 else self._section.cycle_pause_at)
+        level = Level.PAUSE if found.times >= pause_at else Level.STEER
+        if found.times < factor * self._section.steer_at:
+            return []
+        if self._said.get(found.signature) in ((found.began_seq, level), (found.began_seq, Level.PAUSE)):
+            return []
+        self._said[found.signature] = (found.began_seq, level)
+        if level is Level.PAUSE:
+            self._paused_by.add(found.signature)
+        return [_ruling(found, level, pause_at, list(past)[-found.period * found.times :])]
+
+
+def _key(call: Call) -> str:
+    """Name what must be equal for a call to be a repetition."""
+    if call.poll:
+        return f"poll {call.end.seq}"  # Waiting for a change by asking again is what a poll is for.
+    return hashlib.sha256(canonical([call.tool, call.args, call.ok, call.result])).hexdigest()
+
+
+def _rounds(past: deque[tuple[str, Call]], longest_cycle: int) -> Round | None:
+    """Find the shortest cycle that the latest calls go through for at least the second time."""
+    keys = [key for key, _ in past]
+    for period in range(1, longest_cycle + 1):
+        matched = 0
+        while matched + period < len(keys) and keys[-1 - matched] == keys[-1 - matched - period]:
+            matched += 1
+        if matched >= period:
+            cycle = keys[-period:]
+            rotated = min(cycle[start:] + cycle[:start] for start in range(period))
+            named = canonical([past[-1][1].parent, rotated])
+            return Round(
+                period=period,
+                times=matched // period + 1,
+                began_seq=past[len(keys) - matched - period][1].end.seq,
+                signature="loop:" + hashlib.sha256(named).hexdigest()[:16],
+            )
+    return None
+
+
+def _ruling(found: Round, level: Level, pause_at: int, repeated: list[tuple[str, Call]]) -> Ruling:
+    calls = [call for _, call in repeated]
+    tools = ", then ".join(call.tool for call in calls[: found.period])
+    times = found.times
+    if found.period == 1:
+        failed = "failure" if not calls[-1].ok else "result"
+        summary = f"same {tools}, same {failed} ×{times}"
+        sentence = f"{tools} was called {times} times in a row with equal arguments, with the same {failed} each time."
+        done = f"called {tools} {times} times in a row with the same arguments and got the same {failed} each time"
+    else:
+        summary = f"cycle of {found.period} calls, same results ×{times}"
+        sentence = f"The same {found.period} calls ({tools}) went round {times} times, with the same results each time."
+        done = f"gone round the same {found.period} calls ({tools}) {times} times with the same results"
+    note = f"You have {done}. Doing it again will not change it: try something different, or say what blocks you."
+    told: dict[str, Json] = {
+        "summary": sentence,
+        "figures": {"rounds": times, "calls in a round": found.period, "paused at": f"{pause_at} rounds"},
+        "events": [call.end.seq for call in calls[-evidence.MOST_CALLS :]],
+        "calls": evidence.calls((call.end, call.args) for call in calls),
+    }
+    paused = level is Level.PAUSE
+    return Ruling(
+        rule=LoopRule.name,
+        level=level,
+        summary=summary,
+        evidence=told,
+        reason=StopReason.LOOP_DETECTED if paused else None,
+        note=note,
+        signature=found.signature,
+    )

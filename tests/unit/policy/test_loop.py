@@ -1,0 +1,220 @@
+"""The loop rule: repeated calls with repeated results, and what is none of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.policy.config import DEFAULT
+from runtime.policy.judge import Judge
+from runtime.policy.ruling import Level
+from store.events import Kind
+from store.states import StopReason
+from tests.unit.policy.story import Story
+
+
+def story() -> Story:
+    return Story(Judge(DEFAULT))
+
+
+def loop_after(told: Story, calls: list[tuple[str, Any, Any]]) -> list[list[Level]]:
+    return [[r.level for r in told.call(tool, args, result) if r.rule == "loop"] for tool, args, result in calls]
+
+
+def test_the_third_equal_call_steers_and_the_fifth_pauses() -> None:
+    assert loop_after(story(), [("test", {"f": 1}, "1 failed")] * 7) == [
+        [], [], [Level.STEER], [], [Level.PAUSE], [], [],
+    ]  # fmt: skip
+
+
+def test_a_cycle_of_two_steers_at_its_third_round_and_pauses_at_its_fourth() -> None:
+    levels = loop_after(story(), [("read", {"p": "a"}, "x"), ("ls", {}, "y")] * 5)
+
+    assert levels[5] == [Level.STEER]
+    assert levels[7] == [Level.PAUSE]
+    assert sum(map(len, levels)) == 2
+
+
+@given(st.integers(2, 6))
+def test_cycles_of_up_to_six_calls_are_found(period: int) -> None:
+    levels = loop_after(story(), [(f"t{n}", {}, "same") for n in range(period)] * 4)
+
+    assert [level for said in levels for level in said] == [Level.STEER, Level.PAUSE]
+    assert levels[-1] == [Level.PAUSE]
+
+
+def test_a_cycle_of_seven_calls_is_not_looked_for() -> None:
+    assert not any(loop_after(story(), [(f"t{n}", {}, "same") for n in range(7)] * 6))
+
+
+def test_a_result_that_changes_is_no_loop() -> None:
+    assert not any(loop_after(story(), [("count", {}, n) for n in range(20)]))
+
+
+def test_the_order_of_arguments_does_not_hide_a_loop() -> None:
+    told = story()
+
+    loop_after(told, [("get", {"a": 1, "b": 2}, 0), ("get", {"b": 2, "a": 1}, 0), ("get", {"a": 1, "b": 2}, 0)])
+
+    assert told.levels("loop") == [Level.STEER]
+
+
+def test_equal_failures_are_a_loop_like_equal_results() -> None:
+    told = story()
+
+    for _ in range(5):
+        told.call("fetch", {"u": 1}, error="404 not found")
+
+    assert told.levels("loop") == [Level.STEER, Level.PAUSE]
+    assert told.rulings[-1].summary == "same fetch, same failure ×5"
+
+
+def test_polls_never_count() -> None:
+    told = story()
+
+    for _ in range(20):
+        told.call("status", {}, "pending", poll=True)
+
+    assert told.levels("loop") == []
+
+
+def test_retries_that_the_supervisor_ordered_are_one_call() -> None:
+    told = story()
+    first = told.begin("fetch", {"u": 1})
+    told.end(first, error="503")
+
+    for _ in range(9):
+        again = told.begin("fetch", {"u": 1}, retry_of=first)
+        told.end(again, error="503")
+        first = again
+
+    assert told.levels("loop") == []
+
+
+def test_sub_agents_side_by_side_are_not_one_loop() -> None:
+    told = story()
+
+    for n in range(5):
+        told.call("read", {"p": "notes"}, "text", parent=f"agent-{n}")
+
+    assert told.levels("loop") == []
+
+
+def test_a_loop_within_one_sub_agent_is_found_among_others() -> None:
+    told = story()
+
+    for n in range(5):
+        told.call("read", {"p": n}, n, parent="busy")
+        told.call("read", {"p": "notes"}, "text", parent="stuck")
+
+    assert told.levels("loop") == [Level.STEER, Level.PAUSE]
+
+
+def test_an_action_still_in_flight_does_not_count() -> None:
+    told = story()
+
+    for _ in range(5):
+        told.begin("read", {"p": "a"})
+
+    assert told.levels("loop") == []
+
+
+def test_a_pause_carries_its_reason_and_the_calls_side_by_side() -> None:
+    told = story()
+
+    loop_after(told, [("run_tests", {"path": "t"}, "1 failed")] * 5)
+
+    pause = told.rulings[-1]
+    assert pause.reason is StopReason.LOOP_DETECTED
+    assert pause.summary == "same run_tests, same result ×5"
+    assert pause.evidence["summary"].endswith(".")
+    assert [call["tool"] for call in pause.evidence["calls"]] == ["run_tests"] * 5
+    assert pause.evidence["calls"][0]["args"] == {"path": "t"}
+    assert pause.evidence["events"] == [e.seq for e in told.events if e.kind == Kind.ACTION_END]
+
+
+def test_the_model_is_told_what_it_did_and_what_to_do() -> None:
+    told = story()
+
+    loop_after(told, [("ls", {}, "a")] * 3)
+
+    assert "ls 3 times in a row" in told.rulings[0].note
+
+
+def test_long_texts_in_the_evidence_are_cut_and_the_cut_is_marked() -> None:
+    told = story()
+
+    loop_after(told, [("cat", {"path": "p" * 5000}, {"lines": ["l" * 5000] * 500})] * 3)
+
+    call = told.rulings[0].evidence["calls"][0]
+    assert "more characters" in call["args"]["path"]
+    assert len(str(call)) < 20_000
+
+
+def test_after_a_resume_the_same_loop_needs_twice_as_much() -> None:
+    told = story()
+    loop_after(told, [("ls", {}, "a")] * 5)
+    told.pause_and_resume()
+
+    levels = loop_after(told, [("ls", {}, "a")] * 10)
+
+    assert [n for n, said in enumerate(levels, 1) if said] == [6, 10]
+
+
+def test_after_a_resume_another_loop_needs_no_more_than_before() -> None:
+    told = story()
+    loop_after(told, [("ls", {}, "a")] * 5)
+    told.pause_and_resume()
+
+    levels = loop_after(told, [("pwd", {}, "/")] * 5)
+
+    assert [n for n, said in enumerate(levels, 1) if said] == [3, 5]
+
+
+def test_an_accepted_repetition_is_silent_for_the_rest_of_the_run() -> None:
+    told = story()
+    loop_after(told, [("ls", {}, "a")] * 5)
+    told.add(Kind.ACCEPTED, signature=told.rulings[-1].signature, by="me")
+    told.pause_and_resume()
+
+    assert not any(loop_after(told, [("ls", {}, "a")] * 50))
+    assert any(loop_after(told, [("pwd", {}, "/")] * 5))
+
+
+def test_a_cycle_is_the_same_wherever_it_is_entered() -> None:
+    first, second = story(), story()
+
+    loop_after(first, [("a", {}, 1), ("b", {}, 2)] * 3)
+    loop_after(second, [("b", {}, 2), ("a", {}, 1)] * 3)
+
+    assert first.rulings[0].signature == second.rulings[0].signature
+
+
+CALL = st.tuples(st.sampled_from(["ls", "cat"]), st.integers(0, 1), st.sampled_from(["x", "y"]))
+
+
+@given(st.lists(CALL, max_size=60), st.integers(0, 60))
+def test_a_judge_rebuilt_from_the_journal_rules_as_the_one_that_lived(calls: list[Any], at: int) -> None:
+    lived = story()
+    loop_after(lived, [(tool, {"n": n}, result) for tool, n, result in calls[:at]])
+    history = list(lived.events)
+    rebuilt = Judge.rebuild(DEFAULT, lived.run, history)
+
+    loop_after(lived, [(tool, {"n": n}, result) for tool, n, result in calls[at:]])
+
+    said_before = len([event for event in history if event.kind == Kind.RULING])
+    again = [ruling for event in lived.events[len(history) :] for ruling in rebuilt.feed(event)]
+    assert again == lived.rulings[said_before:]
+
+
+@given(st.lists(CALL, max_size=80))
+def test_nothing_is_paused_that_was_not_steered_first(calls: list[Any]) -> None:
+    told = story()
+
+    loop_after(told, [(tool, {"n": n}, result) for tool, n, result in calls])
+
+    for index, ruling in enumerate(told.rulings):
+        if ruling.level is Level.PAUSE:
+            assert any(before.level is Level.STEER for before in told.rulings[:index])
