@@ -19,7 +19,7 @@ class Kind(StrEnum):
     STATUS = "run.status"
     """from, to, cause (a few words), reason?, why?, evidence?, held?, frozen?, due_at?, waits_for?"""
     ATTEMPT_STARTED = "attempt.started"
-    """pid, process_started (seconds since the epoch), checkpoint (number or null), adopted? (bool)"""
+    """pid, process_started (as the system counts it), checkpoint (number or null), adopted? (bool)"""
     ATTEMPT_ENDED = "attempt.ended"
     """exit_code?, signal? (name), log_tail [str], known (bool: False where nobody could see how it ended)"""
     PAUSE_ASKED = "pause.asked"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from store.database import open_writer, translated
 from store.errors import StoreError
@@ -106,6 +107,11 @@ class Journal:
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call `call` once everything queued so far is durable."""
         self._waiting.append(call)
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next event will bear."""
+        return self._seq + 1
 
     @property
     def pending(self) -> bool:
@@ -207,6 +213,10 @@ class Journal:
         values = msgspec.structs.astuple(attempt)
         self._statements.append(("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?)", values))
 
+    def end_attempt(self, run: str, attempt: int) -> None:
+        """Queue that an attempt's processes are gone."""
+        self._statements.append(("UPDATE attempts SET ended = 1 WHERE run = ? AND attempt = ?", (run, attempt)))
+
     def attempts_alive(self) -> list[Attempt]:
         """Durable attempts that nobody has seen ending."""
         rows = self._db.execute("SELECT * FROM attempts WHERE ended = 0").fetchall()
@@ -232,6 +242,13 @@ class Journal:
         )
         marks = ",".join("?" * len(values))
         self._statements.append((f"INSERT OR REPLACE INTO actions VALUES ({marks})", values))
+
+    def resolve(self, action: Action, happened: bool, result: Json, seq: int, at: float) -> None:
+        """Queue the answer to a doubt: what happened is kept for replay, what did not is forgotten."""
+        if happened:
+            self.put_action(replace(action, in_doubt=False, ended_at=at, result=result, seq=seq))
+        else:
+            self.drop_action(action.run, action.id)
 
     def drop_action(self, run: str, action: str) -> None:
         """Queue the removal of one action."""
@@ -271,6 +288,11 @@ class Journal:
             values,
         ).fetchone()
         return Checkpoint(CheckpointRef(*row[:7]), msgspec.json.decode(row[7])) if row else None
+
+    def covered(self, run: str, number: int) -> int:
+        """Sequence number of the last end that a durable checkpoint takes in."""
+        row = self._db.execute("SELECT covers FROM checkpoints WHERE run = ? AND number = ?", (run, number)).fetchone()
+        return int(row[0]) if row else 0
 
     def put_policy(self, version: int, digest: str, body: dict[str, Json]) -> None:
         """Queue a version of the policy."""

@@ -58,8 +58,11 @@ def _move(run: Run, event: Event, body: Changes, changes: Changes) -> None:
         changes["evidence"] = body.get("evidence") or {}
     elif status not in (Status.STOPPING, Status.KILLING, Status.PAUSING):
         changes.update(rested_at=None, reason=None, evidence={}, why=body.get("why") or "")
-    elif body.get("why"):
-        changes["why"] = body["why"]
+    elif body.get("reason"):
+        # Kept, so that a successor can finish what a dead runtime began.
+        changes["reason"] = StopReason(body["reason"])
+        changes["why"] = body.get("why") or ""
+        changes["evidence"] = body.get("evidence") or {}
     if run.status in AT_REST and status not in AT_REST:
         changes["warned"] = None
 
@@ -69,6 +72,7 @@ def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) ->
     if body.get("adopted"):
         return
     changes.update(attempt=event.attempt, sdk=False, tool="", tool_since=None, last_event_at=event.at)
+    changes.update(said="", said_message="")
     changes["restarts"] = run.restarts + (1 if body.get("restarted") else 0)
     if run.started_at is None:
         changes["started_at"] = event.at
@@ -79,7 +83,7 @@ def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) ->
 
 
 def _attempt_ended(run: Run, event: Event, body: Changes, changes: Changes) -> None:
-    changes.update(pid=None, tool="", tool_since=None)
+    changes.update(pid=None, tool="", tool_since=None, held=False, frozen=False)
 
 
 def _pause_asked(run: Run, event: Event, body: Changes, changes: Changes) -> None:
@@ -160,8 +164,17 @@ def _task(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["task"] = body["name"]
 
 
+def _complete(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["said"] = "complete"
+
+
+def _fail(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes.update(said="fail", said_message=body["message"])
+
+
 def _granted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["limits"] = run.limits | body["limits"]
+    changes["granted"] = run.granted | body["limits"]
 
 
 _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
@@ -181,5 +194,7 @@ _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.ACTION_WITHDRAWN: _action_gone,
     Kind.RESOLVED: _action_gone,
     Kind.CHECKPOINT: _checkpoint,
+    Kind.COMPLETE: _complete,
+    Kind.FAIL: _fail,
     Kind.GRANTED: _granted,
 }

@@ -156,8 +156,14 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     warned: Warned | None = None
     limits: dict[str, float] = {}
     """Budgets in force, e.g. {"cost_usd": 5.0, "tokens": 100000}."""
+    granted: dict[str, float] = {}
+    """The limits that operators raised, which win over the policy's."""
     command: tuple[str, ...] = ()
     cwd: str = ""
+    said: str = ""
+    """`complete` or `fail` once the current attempt said so, else empty."""
+    said_message: str = ""
+    """With `fail`: the agent's own words."""
     restarts: int = 0
     """Restarts made by the restart policy."""
     forked_from: str = ""

@@ -1,0 +1,86 @@
+"""What becomes of a run whose process tree is gone.  Pure: facts in, status and reason out."""
+
+from __future__ import annotations
+
+import msgspec
+
+from runtime.live import Ending, Exit, Outcome
+from store.launch import Launch
+from store.records import Json, Run
+from store.states import Status, StopReason
+
+
+class Conclusion(msgspec.Struct, frozen=True):
+    """The status a run goes to, and why."""
+
+    status: Status
+    cause: str
+    reason: StopReason | None = None
+    why: str = ""
+    evidence: dict[str, Json] = {}
+    restart: bool = False
+    """Another attempt follows by itself."""
+
+
+def conclude(
+    run: Run, launch: Launch, ending: Ending, exit: Exit | None, doubts: list[Json], log_tail: list[str]
+) -> Conclusion:
+    """Decide what the run becomes.
+
+    `doubts` are the intents left open that may have happened; `exit` is None, or empty, where nobody could see how
+    the process ended (it was started by a runtime that is gone).
+    """
+    if ending.outcome is Outcome.KILLED:
+        evidence: dict[str, Json] = {"summary": f"Killed by {ending.by}; it can never be resumed."}
+        if doubts:
+            evidence["in_doubt"] = doubts
+        return Conclusion(Status.KILLED, "its processes are gone", StopReason.USER_KILLED, f"by {ending.by}", evidence)
+    if run.said == "complete":
+        return Conclusion(Status.COMPLETED, "the agent said so", StopReason.COMPLETED)
+    ended = _by_itself(run, launch, ending, exit, log_tail)
+    if doubts and ended.status is not Status.COMPLETED:
+        return _in_doubt(ended, doubts)
+    return ended
+
+
+def _by_itself(run: Run, launch: Launch, ending: Ending, exit: Exit | None, log_tail: list[str]) -> Conclusion:
+    if ending.outcome in (Outcome.PARKED, Outcome.RESUMED) or (run.status is Status.PAUSED and ending.reason is None):
+        reason, why = ending.reason or run.reason, ending.why or run.why
+        return Conclusion(Status.PAUSED, "parked", reason, why, ending.evidence or run.evidence)
+    if ending.outcome is Outcome.STOPPED:
+        return Conclusion(Status.STOPPED, "its processes are gone", ending.reason, ending.why, ending.evidence)
+    if run.said == "fail":
+        said = {"summary": f"The agent gave up: {run.said_message}", "log_tail": log_tail}
+        return Conclusion(Status.STOPPED, "the agent said so", StopReason.AGENT_FAILED, run.said_message, said)
+    if exit is None or (exit.code is None and exit.signal is None):
+        lost = "Nobody saw how its process ended: the runtime that had started it was gone."
+        evidence = {"summary": lost, "log_tail": log_tail}
+        return Conclusion(
+            Status.STOPPED, "found gone", StopReason.RUNTIME_LOST, "ended while no runtime watched", evidence
+        )
+    if exit.code == 0:
+        return Conclusion(Status.COMPLETED, "exit code 0", StopReason.COMPLETED)
+    return _crashed(run, launch, exit, log_tail)
+
+
+def _crashed(run: Run, launch: Launch, exit: Exit, log_tail: list[str]) -> Conclusion:
+    why = f"signal {exit.signal}" if exit.signal else f"exit code {exit.code}"
+    evidence: dict[str, Json] = {
+        "summary": f"The process of attempt {run.attempt} ended with {why} and did not say that it was done.",
+        "figures": {"ended with": why, "attempt": run.attempt, "restarts": f"{run.restarts} of {launch.restart}"},
+        "log_tail": log_tail,
+    }
+    again = run.restarts < launch.restart and not run.pause_asked
+    if again:
+        left = launch.restart - run.restarts
+        return Conclusion(
+            Status.WAITING, f"{why}, {left} restart{'s' if left > 1 else ''} left",
+            StopReason.AGENT_CRASHED, f"crashed ({why}), starts again", evidence, restart=True,
+        )  # fmt: skip
+    return Conclusion(Status.STOPPED, why, StopReason.AGENT_CRASHED, why, evidence)
+
+
+def _in_doubt(ended: Conclusion, doubts: list[Json]) -> Conclusion:
+    tools = ", ".join(sorted({str(doubt["tool"]) for doubt in doubts}))
+    evidence = ended.evidence | {"in_doubt": doubts}
+    return Conclusion(Status.NEEDS_REVIEW, ended.cause, ended.reason, f"{tools} in doubt: did it happen?", evidence)

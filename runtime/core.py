@@ -1,0 +1,130 @@
+"""What every part of the runtime shares: the journal with its one flush a turn, and the runs that live."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+
+from runtime.live import LiveRun
+from runtime.policy.ruling import Ruling
+from store.errors import StoreError
+from store.events import Kind
+from store.home import Home
+from store.journal import Journal
+from store.records import Event, Json, Run
+from store.states import Status
+
+log = logging.getLogger("agentwatch.runtime")
+
+RETRY_WRITE_S = 0.5
+
+
+class Core:
+    """Records what happens, feeds it to the rules, and lets answers go once they are durable."""
+
+    def __init__(self, home: Home, journal: Journal) -> None:
+        self.home = home
+        self.journal = journal
+        self.lives: dict[str, LiveRun] = {}
+        self.secret = _secret(home)
+        self.trouble = ""
+        """Why the record cannot be written; empty while it can."""
+        self.on_rulings: Callable[[LiveRun, Iterable[Ruling]], None] = lambda live, rulings: None
+        self._flush_due = False
+
+    def run(self, live: LiveRun) -> Run:
+        """The run as recorded so far."""
+        return self.journal.runs[live.run]
+
+    def record(self, live: LiveRun, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> Event:
+        """Queue an event of a live run, and let its rules judge it at once."""
+        run = self.journal.runs[live.run]
+        event = self.journal.append(live.run, run.attempt, kind, body, raw)
+        self._judge(live, event)
+        return event
+
+    def move(self, live: LiveRun, to: Status, cause: str, **details: Json) -> Event:
+        """Queue a change of status of a live run.  Raises `IllegalTransition`."""
+        event = self.journal.move(live.run, to, cause, **details)
+        self._judge(live, event)
+        return event
+
+    def _judge(self, live: LiveRun, event: Event) -> None:
+        self.schedule_flush()
+        if rulings := live.judge.feed(event):
+            self.on_rulings(live, rulings)
+
+    def record_home(self, kind: Kind, body: dict[str, Json], run: str = "") -> Event:
+        """Queue an event of the whole home, or of a run that does not live."""
+        known = self.journal.runs.get(run)
+        event = self.journal.append(run, known.attempt if known else 0, kind, body)
+        self.schedule_flush()
+        return event
+
+    def move_at_rest(self, run: str, to: Status, cause: str, **details: Json) -> Event:
+        """Queue a change of status of a run that has no process."""
+        self.schedule_flush()
+        return self.journal.move(run, to, cause, **details)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call `call` once everything recorded so far is durable."""
+        self.journal.after_commit(call)
+        self.schedule_flush()
+
+    def schedule_flush(self) -> None:
+        """One commit for whatever this turn of the loop brings."""
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Commit.  While that fails nothing is answered, nothing more is read, and it is tried again."""
+        self._flush_due = False
+        try:
+            self.journal.flush()
+        except StoreError as error:
+            if not self.trouble:
+                log.error("the record cannot be written: %s", error)
+            self.trouble = str(error)
+            self._hold_reading(True)
+            self._flush_due = True
+            asyncio.get_running_loop().call_later(RETRY_WRITE_S, self.flush)
+            return
+        if self.trouble:
+            log.warning("the record can be written again")
+            self.trouble = ""
+            self._hold_reading(False)
+
+    def _hold_reading(self, hold: bool) -> None:
+        for live in self.lives.values():
+            for connection in live.connections:
+                connection.hold_reading(hold)
+
+    def later(self, live: LiveRun, delay_s: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call `call` after a while, unless the run's timers are cancelled before."""
+
+        def fire() -> None:
+            live.timers.discard(handle)
+            call()
+
+        handle = asyncio.get_running_loop().call_later(max(0.0, delay_s), fire)
+        live.timers.add(handle)
+        return handle
+
+    @staticmethod
+    def now() -> float:
+        return time.time()
+
+
+def _secret(home: Home) -> bytes:
+    """The key of this home's digests of arguments, made at first use."""
+    try:
+        descriptor = os.open(home.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(32))
+    except FileExistsError:
+        pass
+    return home.secret.read_bytes()

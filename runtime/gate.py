@@ -1,0 +1,297 @@
+"""The gate: what an agent says is recorded, and each external action is ruled on before it happens."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import msgspec
+
+from runtime import wire
+from runtime.connection import Connection
+from runtime.core import Core
+from runtime.lifecycle import Lifecycle
+from runtime.live import LiveRun, Waiting
+from runtime.policy.canonical import call_digest
+from store.events import Kind
+from store.records import Action, CheckpointRef, Json
+from store.states import Status, StopReason
+
+_raw = msgspec.json.encode
+
+
+class Gate:
+    """Listens to the connections of every run (`runtime.connection.Listener`)."""
+
+    def __init__(self, core: Core, lifecycle: Lifecycle) -> None:
+        self._core = core
+        self._lifecycle = lifecycle
+        lifecycle.let_go = self.let_go
+
+    # --- connections
+
+    def received(self, connection: Connection, message: wire.Message, raw: bytes) -> None:
+        """Deal with one frame."""
+        if isinstance(message, wire.Hello):
+            self._hello(connection, message, raw)
+            return
+        live = self._core.lives.get(connection.run or "")
+        if live is None or connection not in live.connections:
+            connection.refuse("this attempt is over")
+            return
+        self._take(live, connection, message, raw)
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection and what waited on it."""
+        live = self._core.lives.get(connection.run or "")
+        if live is not None:
+            live.connections.discard(connection)
+            for ident in [ident for ident, held in live.waiting.items() if held.connection is connection]:
+                del live.waiting[ident]
+
+    def _take(self, live: LiveRun, connection: Connection, message: wire.Message, raw: bytes) -> None:
+        match message:
+            case wire.ActionBegin() | wire.StepBegin():
+                self._begin(live, Waiting(connection, message, raw))
+            case wire.ActionEnd():
+                self._action_end(live, connection, message, raw)
+            case wire.ActionWithdraw():
+                self._withdraw(live, connection, message)
+            case wire.Checkpoint():
+                self._checkpoint(live, connection, message, raw)
+            case wire.Complete() | wire.Fail():
+                self._said_end(live, connection, message, raw)
+            case wire.StepEnd():
+                self._note(live, Kind.STEP_END, raw)
+            case wire.Task():
+                self._note(live, Kind.TASK, raw)
+            case wire.UsageAdded():
+                self._note(live, Kind.USAGE, raw)
+            case wire.Progress():
+                self._note(live, Kind.PROGRESS, raw)
+            case wire.Hello():
+                connection.refuse("a connection says hello once")
+
+    def _note(self, live: LiveRun, kind: Kind, raw: bytes) -> None:
+        self._core.record(live, kind, msgspec.json.decode(raw), raw)
+
+    # --- hello
+
+    def _hello(self, connection: Connection, message: wire.Hello, raw: bytes) -> None:
+        live = self._core.lives.get(message.run)
+        if connection.run is not None:
+            connection.refuse("a connection says hello once")
+            return
+        if message.v != wire.VERSION:
+            connection.refuse(f"this runtime speaks version {wire.VERSION} of the protocol, not {message.v}")
+            return
+        token = hashlib.sha256(message.token.encode("utf-8", "surrogatepass")).hexdigest()
+        if live is None or token != live.token or message.attempt != self._core.run(live).attempt:
+            connection.send(wire.frame("fenced", message="this attempt is over: another one may have taken its place"))
+            connection.close()
+            return
+        connection.run, connection.pid = message.run, message.pid
+        live.connections.add(connection)
+        self._core.record(live, Kind.HELLO, {"pid": message.pid, "sdk": message.sdk})
+        self._lifecycle.shown_life(live, "its first word came")
+        self._core.after_commit(partial(connection.send, self._welcome(live, message)))
+
+    def _welcome(self, live: LiveRun, message: wire.Hello) -> bytes:
+        run = self._core.run(live)
+        found = self._core.journal.checkpoint(live.run, live.checkpoint) if live.checkpoint is not None else None
+        ref = found.ref if found else None
+        notes, live.notes = live.notes, []
+        for note in notes:
+            self._core.record(live, Kind.ADVICE, {"note": note, "by": "resume"})
+        return wire.frame(
+            "welcome",
+            v=wire.VERSION,
+            run=live.run,
+            attempt=run.attempt,
+            goal=run.goal,
+            checkpoint={"number": ref.number, "step": ref.step, "label": ref.label} if ref else None,
+            state=found.state if found and message.state else None,
+            in_flight=[{"id": a.id, "tool": a.tool, "args": a.args} for a in live.in_the_middle],
+            advice=notes,
+        )
+
+    # --- begins
+
+    def _begin(self, live: LiveRun, call: Waiting) -> None:
+        message = call.message
+        if live.ending is not None:
+            call.connection.send(self._stop_verdict(live, message.id))
+            return
+        if isinstance(message, wire.ActionBegin) and self._replay(live, call, message):
+            return
+        if live.pause is not None or self._core.run(live).status in (Status.PAUSED, Status.NEEDS_REVIEW):
+            self._hold(live, call)
+            return
+        self._proceed(live, call)
+
+    def _hold(self, live: LiveRun, call: Waiting) -> None:
+        message = call.message
+        if isinstance(message, wire.ActionBegin) and message.id in live.actions:
+            # Sent again because its verdict was never read: it may not proceed now, so its intent is withdrawn.
+            self._clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "not begun"})
+        why = live.pause.why if live.pause else self._core.run(live).why
+        body: dict[str, Json] = {"id": message.id, "why": why}
+        if isinstance(message, wire.ActionBegin):
+            body |= {"tool": message.tool, "args": message.args}
+        live.waiting[message.id] = call
+        self._core.record(live, Kind.HELD, body)
+        self._core.after_commit(partial(call.connection.send, wire.verdict(message.id, "wait", why=why)))
+        self._lifecycle.reach_pause(live)
+
+    def _proceed(self, live: LiveRun, call: Waiting) -> None:
+        message = call.message
+        self._lifecycle.shown_life(live, "its first call came")
+        if isinstance(message, wire.StepBegin):
+            if message.id != live.step_id:
+                live.step_id = message.id
+                self._note(live, Kind.STEP_BEGIN, call.raw)
+        elif isinstance(message, wire.ActionBegin) and message.id not in live.actions:
+            self._intend(live, message, call.raw)
+        fields: dict[str, Json] = {}
+        if live.notes:
+            fields["note"] = "\n".join(live.notes)
+            self._core.record(live, Kind.ADVICE, {"note": fields["note"], "by": "rule"})
+            live.notes = []
+        self._core.after_commit(partial(call.connection.send, wire.verdict(message.id, "proceed", **fields)))
+
+    def _intend(self, live: LiveRun, message: wire.ActionBegin, raw: bytes) -> None:
+        run = self._core.run(live)
+        action = Action(
+            run=live.run,
+            id=message.id,
+            attempt=run.attempt,
+            tool=message.tool,
+            args=message.args,
+            digest=call_digest(self._core.secret, message.tool, message.args),
+            key=message.key,
+            idempotent=not message.recorded,
+            began_at=self._core.now(),
+            ended_at=None,
+            result=None,
+            seq=self._core.journal.next_seq,
+            check_hint=message.check_hint,
+        )
+        live.actions[action.id] = action
+        self._core.journal.put_action(action)
+        self._core.record(live, Kind.ACTION_BEGIN, msgspec.json.decode(raw), raw)
+
+    def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin) -> bool:
+        """Answer from the record if this very action already succeeded; True if it was."""
+        recorded = live.keyed.get(message.key) if message.key is not None else None
+        if recorded is None and message.key is None and message.recorded and live.replayable:
+            digest = call_digest(self._core.secret, message.tool, message.args)
+            recorded = next((a for a in live.replayable if a.digest == digest), None)
+            if recorded is not None:
+                live.replayable.remove(recorded)
+        if recorded is None or message.id in live.actions:
+            return False
+        body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
+        self._core.record(live, Kind.REPLAYED, body)
+        answer = wire.verdict(message.id, "replay", result=recorded.result)
+        self._core.after_commit(partial(call.connection.send, answer))
+        return True
+
+    def _stop_verdict(self, live: LiveRun, ident: str) -> bytes:
+        ending = live.ending
+        reason = ending.reason if ending and ending.reason else StopReason.USER_PAUSED
+        return wire.verdict(ident, "stop", reason=reason, message=ending.why if ending else "")
+
+    def let_go(self, live: LiveRun) -> None:
+        """Rule again on every call that waits, under what holds now."""
+        calls, live.waiting = list(live.waiting.values()), {}
+        for call in calls:
+            if live.ending is not None:
+                call.connection.send(self._stop_verdict(live, call.message.id))
+            elif isinstance(call.message, wire.Checkpoint):
+                number = live.saved.get(call.message.id, 0)
+                call.connection.send(wire.frame("saved", id=call.message.id, number=number))
+            else:
+                self._begin(live, call)
+
+    # --- ends
+
+    def _clear(self, live: LiveRun, ident: str, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> None:
+        """Clear an intent that did not succeed or need not be kept."""
+        live.actions.pop(ident, None)
+        self._core.journal.drop_action(live.run, ident)
+        self._core.record(live, kind, body, raw)
+
+    def _action_end(self, live: LiveRun, connection: Connection, message: wire.ActionEnd, raw: bytes) -> None:
+        action = live.actions.get(message.id)
+        if action is not None:
+            self.record_end(live, action, message, raw)
+        self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
+        self._lifecycle.reach_pause(live)
+
+    def record_end(self, live: LiveRun, action: Action, message: wire.ActionEnd, raw: bytes) -> None:
+        """Record how an action ended: a success that must not be done again is kept, any other end clears it."""
+        step = self._core.run(live).step
+        raw = raw.rstrip()[:-1] + b"," + _raw({"tool": action.tool, "step": step})[1:]
+        body = msgspec.json.decode(raw)
+        if not message.ok or action.idempotent:
+            live.ends[action.id] = self._core.journal.next_seq
+            self._clear(live, action.id, Kind.ACTION_END, body, raw)
+            return
+        ended = msgspec.structs.replace(
+            action, ended_at=self._core.now(), result=message.result, seq=self._core.journal.next_seq
+        )
+        del live.actions[action.id]
+        if ended.key is not None:
+            live.keyed[ended.key] = ended
+        live.ends[action.id] = ended.seq
+        self._core.journal.put_action(ended)
+        self._core.record(live, Kind.ACTION_END, body, raw)
+
+    def _withdraw(self, live: LiveRun, connection: Connection, message: wire.ActionWithdraw) -> None:
+        live.waiting.pop(message.id, None)
+        if message.id in live.actions:
+            self._clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "cancelled by the agent"})
+        self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
+        self._lifecycle.reach_pause(live)
+
+    # --- checkpoints and the agent's own end
+
+    def _checkpoint(self, live: LiveRun, connection: Connection, message: wire.Checkpoint, raw: bytes) -> None:
+        if live.ending is not None:
+            connection.send(self._stop_verdict(live, message.id))
+            return
+        number = live.saved.get(message.id)
+        if number is None:
+            number = self._save(live, message)
+        if live.pause is not None:
+            self._hold(live, Waiting(connection, message, raw))
+            return
+        self._core.after_commit(partial(connection.send, wire.frame("saved", id=message.id, number=number)))
+
+    def _save(self, live: LiveRun, message: wire.Checkpoint) -> int:
+        run = self._core.run(live)
+        state = bytes(message.state)
+        ref = CheckpointRef(
+            number=(run.checkpoint.number if run.checkpoint else 0) + 1,
+            step=message.step or run.step,
+            label=message.label,
+            at=self._core.now(),
+            size_bytes=len(state),
+            digest=hashlib.sha256(state).hexdigest(),
+            attempt=run.attempt,
+        )
+        covers = live.ends.get(message.covers or "", live.began_seq)
+        live.saved[message.id] = ref.number
+        live.ends = {ident: seq for ident, seq in live.ends.items() if seq >= covers}
+        live.replayable.clear()
+        self._core.journal.put_checkpoint(live.run, ref, covers, state.decode("utf-8"))
+        body: dict[str, Json] = {"id": message.id, "number": ref.number, "step": ref.step, "label": ref.label}
+        body |= {"size_bytes": ref.size_bytes, "digest": ref.digest, "covers": message.covers}
+        self._core.record(live, Kind.CHECKPOINT, body)
+        return ref.number
+
+    def _said_end(self, live: LiveRun, connection: Connection, message: wire.Complete | wire.Fail, raw: bytes) -> None:
+        if not self._core.run(live).said:
+            self._note(live, Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL, raw)
+            self._lifecycle.said_end(live)
+        self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))

@@ -1,0 +1,434 @@
+"""The life of a run's process: started, paused, resumed, ended, and what becomes of the run then."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from msgspec.structs import replace
+
+from runtime import logs
+from runtime.conclusion import Conclusion, conclude
+from runtime.core import Core, log
+from runtime.live import Ending, LiveRun, Outcome, PauseOrder
+from runtime.policy.config import Policy
+from runtime.policy.judge import Judge
+from runtime.policy.load import load
+from runtime.policy.ruling import Level, Ruling
+from runtime.process import Process, boot_id, end_tree, freeze, spawn
+from store.events import Kind
+from store.journal import Attempt
+from store.launch import Launch, read_launch
+from store.records import Json
+from store.states import AT_REST, TRANSITIONS, Status, StopReason
+
+TERM_GRACE_S = 5.0
+"""Between asking a process to end and ending it."""
+UNWIND_S = 5.0
+"""How long an agent that was told to stop may take before it is asked with a signal."""
+LINGER_S = 10.0
+"""How long a process may live on after its agent said it was complete."""
+HELLO_WAIT_S = 3.0
+"""A process that has said nothing for so long is taken for one without the SDK."""
+RESTART_BASE_S = 0.5
+RESTART_CAP_S = 30.0
+
+
+class Lifecycle:
+    """Everything that changes a live run's status."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.let_go: Callable[[LiveRun], None] = lambda live: None
+        """Rules again on the calls that wait (set by the gate)."""
+        self.read_spool: Callable[[LiveRun], None] = lambda live: None
+        """Takes in what a dead process left in its spool (set by the gate's owner)."""
+        self.enlisted: Callable[[LiveRun], None] = lambda live: None
+        """Told of every run that is brought into memory (set by the runtime)."""
+        self.spawned: Callable[[LiveRun], None] = lambda live: None
+        """Told of every process that was started (set by the runtime)."""
+        self.buried: Callable[[LiveRun], None] = lambda live: None
+        """Told of every run whose processes are gone (set by the runtime)."""
+        core.on_rulings = self.apply
+
+    # --- starting
+
+    def prepare(self, run: str, policy: Policy | None = None) -> LiveRun:
+        """Bring a run without a process into memory.  Raises `AgentwatchError` if it cannot be started again."""
+        launch = read_launch(self._core.home, run)
+        policy = policy or load(launch.policy)
+        return self.enlist(launch, policy)
+
+    def enlist(self, launch: Launch, policy: Policy) -> LiveRun:
+        """Make the live record of a run, its rules rebuilt from the journal."""
+        core = self._core
+        core.flush()
+        run = core.journal.runs[launch.run]
+        policy = policy.with_limits(run.granted)
+        history = core.journal.events_of(launch.run, Judge(policy, run).horizon)
+        live = LiveRun(launch.run, launch, policy, Judge.rebuild(policy, run, history))
+        core.lives[launch.run] = live
+        self.enlisted(live)
+        return live
+
+    def start(self, live: LiveRun, *, checkpoint: int | None = None, cause: str, restarted: bool = False) -> None:
+        """Begin a new attempt, from a checkpoint (default: the last) if there is one."""
+        core = self._core
+        found = core.journal.checkpoint(live.run, checkpoint)
+        live.checkpoint = found.ref.number if found else None
+        live.ending, live.exit, live.pause = None, None, None
+        self._load_record(live)
+        core.move(live, Status.STARTING, cause)
+        core.after_commit(partial(self._spawn, live, restarted))
+
+    def _load_record(self, live: LiveRun) -> None:
+        """What already succeeded and must not be done again by the attempt that begins."""
+        journal = self._core.journal
+        covered = journal.covered(live.run, live.checkpoint) if live.checkpoint is not None else 0
+        done = [action for action in journal.actions(live.run) if action.ended_at is not None]
+        live.keyed = {action.key: action for action in done if action.key is not None}
+        live.replayable = [action for action in done if action.key is None and action.seq > covered]
+        live.actions.clear()
+        live.ends.clear()
+        live.saved.clear()
+        live.step_id = ""
+
+    def _spawn(self, live: LiveRun, restarted: bool) -> None:
+        core = self._core
+        if live.ending is not None:
+            self._end_now(live)
+            return
+        number = core.run(live).attempt + 1
+        token = secrets.token_hex(16)
+        live.token = hashlib.sha256(token.encode()).hexdigest()
+        try:
+            live.child, live.process = spawn(
+                live.launch.argv, live.launch.cwd, self._environment(live, number, token), core.home.log(live.run)
+            )
+        except OSError as error:
+            why = f"cannot be started: {error.strerror or error}"
+            evidence = {"summary": f"{live.launch.argv[0]} in {live.launch.cwd} {why}."}
+            self.end(live, Ending(Outcome.STOPPED, StopReason.AGENT_CRASHED, why, evidence))
+            return
+        live.spawned_at = asyncio.get_running_loop().time()
+        live.log_bytes = logs.size(core.home.log(live.run))
+        body: dict[str, Json] = {"pid": live.process.pid, "process_started": live.process.started_at}
+        body |= {"checkpoint": live.checkpoint, "restarted": restarted}
+        event = core.journal.append(live.run, number, Kind.ATTEMPT_STARTED, body)
+        live.began_seq = event.seq
+        core.journal.put_attempt(
+            Attempt(live.run, number, live.process.pid, live.process.started_at, boot_id(), live.token)
+        )
+        self.apply(live, live.judge.feed(event))
+        core.schedule_flush()
+        self.spawned(live)
+        core.later(live, HELLO_WAIT_S, partial(self._taken_for_silent, live))
+
+    def _environment(self, live: LiveRun, attempt: int, token: str) -> dict[str, str]:
+        home = self._core.home
+        return live.launch.env | {
+            "AGENTWATCH_SOCKET": str(home.socket),
+            "AGENTWATCH_RUN": live.run,
+            "AGENTWATCH_ATTEMPT": str(attempt),
+            "AGENTWATCH_TOKEN": token,
+            "AGENTWATCH_SPOOL": str(home.spool_of(live.run)),
+            "AGENTWATCH_GRACE_S": str(live.policy.gate.grace_s),
+        }
+
+    def shown_life(self, live: LiveRun, cause: str) -> None:
+        """A starting run runs once its process shows that it lives."""
+        if self._core.run(live).status is Status.STARTING and live.ending is None:
+            self._core.move(live, Status.RUNNING, cause)
+            if live.pause is not None:
+                self._begin_pausing(live)
+
+    def _taken_for_silent(self, live: LiveRun) -> None:
+        if live.process is None or live.ending is not None:
+            return
+        self.shown_life(live, "its process lives")
+        if live.pause is not None and not self._core.run(live).sdk:
+            self._freeze(live)
+
+    # --- rulings
+
+    def apply(self, live: LiveRun, rulings: Iterable[Ruling]) -> None:
+        """Record what the rules say and do it."""
+        for ruling in rulings:
+            body: dict[str, Json] = {"rule": ruling.rule, "level": ruling.level, "summary": ruling.summary}
+            body |= {"reason": ruling.reason, "note": ruling.note, "signature": ruling.signature}
+            self._core.record(live, Kind.RULING, body | {"evidence": ruling.evidence})
+            if live.ending is not None or self._core.run(live).at_rest:
+                continue
+            if ruling.level is Level.STEER:
+                live.notes.append(ruling.note or ruling.summary)
+            elif ruling.level is Level.PAUSE and ruling.reason is not None:
+                self.ask_pause(live, PauseOrder(ruling.rule, ruling.reason, ruling.summary, dict(ruling.evidence)))
+            elif ruling.level is Level.STOP and ruling.reason is not None:
+                ending = Ending(Outcome.STOPPED, ruling.reason, ruling.summary, dict(ruling.evidence), ruling.rule)
+                self.end(live, ending)
+
+    # --- pausing
+
+    def ask_pause(self, live: LiveRun, order: PauseOrder) -> None:
+        """Pause at the next safe point."""
+        if live.pause is not None or live.ending is not None:
+            return
+        live.pause = order
+        body: dict[str, Json] = {"by": order.by, "reason": order.reason, "why": order.why}
+        self._core.record(
+            live, Kind.PAUSE_ASKED, body | {"evidence": order.evidence, "waits_for": self.waits_for(live)}
+        )
+        status = self._core.run(live).status
+        if status is Status.WAITING and live.process is None:
+            self._rest_without_process(live, order)
+        elif status in (Status.RUNNING, Status.WAITING):
+            self._begin_pausing(live)
+
+    def _begin_pausing(self, live: LiveRun) -> None:
+        order = live.pause
+        assert order is not None
+        self._core.move(
+            live, Status.PAUSING, f"asked by {order.by}", reason=order.reason, why=order.why,
+            evidence=order.evidence, waits_for=self.waits_for(live),
+        )  # fmt: skip
+        if self._core.run(live).sdk:
+            self.reach_pause(live)
+        elif live.process is not None and asyncio.get_running_loop().time() - live.spawned_at >= HELLO_WAIT_S:
+            self._freeze(live)
+
+    def waits_for(self, live: LiveRun) -> str:
+        """What a pause of this run would wait for, as a noun phrase."""
+        if live.actions:
+            return f"{live.in_the_middle[0].tool} to end"
+        return "its next safe point"
+
+    def reach_pause(self, live: LiveRun) -> None:
+        """Pause if the agent stands at a safe point: it waits at its gate and nothing is in flight."""
+        order = live.pause
+        if order is None or live.ending is not None or live.actions or not live.waiting:
+            return
+        if self._core.run(live).status is not Status.PAUSING:
+            return
+        self._core.move(
+            live, Status.PAUSED, f"held at a safe point, asked by {order.by}",
+            reason=order.reason, why=order.why, evidence=order.evidence, held=True,
+        )  # fmt: skip
+        self._core.later(live, live.policy.pause.hold_s, partial(self._hold_over, live))
+
+    def _hold_over(self, live: LiveRun) -> None:
+        if self._core.run(live).held:
+            self.park(live, "the hold time is over")
+
+    def _freeze(self, live: LiveRun) -> None:
+        order = live.pause
+        assert order is not None and live.process is not None
+        freeze(live.run, live.process, True)
+        self._core.move(
+            live, Status.PAUSED, f"frozen, asked by {order.by}",
+            reason=order.reason, why=order.why, evidence=order.evidence, frozen=True,
+        )  # fmt: skip
+
+    def _rest_without_process(self, live: LiveRun, order: PauseOrder) -> None:
+        """A pause asked for while a restart is due: there is nothing to end."""
+        live.cancel_timers()
+        self._core.move(live, Status.PAUSING, f"asked by {order.by}")
+        self._core.move(live, Status.PAUSED, "no process", reason=order.reason, why=order.why, evidence=order.evidence)
+        del self._core.lives[live.run]
+
+    def park(self, live: LiveRun, cause: str) -> None:
+        """End the process of a pausing or held run; its last checkpoint stays."""
+        order = live.pause
+        reason = order.reason if order else StopReason.USER_PAUSED
+        self.end(
+            live,
+            Ending(Outcome.PARKED, reason, order.why if order else cause, order.evidence if order else {}, cause),
+        )
+
+    def release(self, live: LiveRun, cause: str) -> None:
+        """Let a pausing, held or frozen run go on where it stands."""
+        run = self._core.run(live)
+        live.pause = None
+        live.cancel_timers()
+        if run.frozen and live.process is not None:
+            freeze(live.run, live.process, False)
+        self._core.move(live, Status.RUNNING, cause)
+        self.let_go(live)
+
+    # --- ending
+
+    def said_end(self, live: LiveRun) -> None:
+        """The agent said it is done: its process gets a while to end by itself."""
+        self._core.later(live, LINGER_S, partial(self._end_now, live))
+
+    def exited(self, live: LiveRun) -> None:
+        """The main process is gone: whatever it left behind ends with it."""
+        if live.ending is None:
+            self._end_now(live)
+
+    def _end_now(self, live: LiveRun) -> None:
+        if live.ending is None:
+            live.ending = Ending(Outcome.NATURAL)
+        if live.ending_task is None:
+            live.cancel_timers()
+            live.ending_task = asyncio.get_running_loop().create_task(self._teardown(live, live.ending))
+
+    def end(self, live: LiveRun, ending: Ending) -> None:
+        """End the process tree deliberately; `conclude` then says what becomes of the run."""
+        if live.ending is not None and ending.outcome is not Outcome.KILLED:
+            return
+        live.ending = ending
+        if ending.outcome is Outcome.KILLED:
+            self._core.move(live, Status.KILLING, f"asked by {ending.by}")
+        elif ending.outcome is Outcome.STOPPED:
+            self._core.move(
+                live, Status.STOPPING, ending.why, reason=ending.reason, why=ending.why, evidence=ending.evidence
+            )
+        self._core.after_commit(partial(self._tear_down, live, ending))
+
+    def _tear_down(self, live: LiveRun, ending: Ending) -> None:
+        if live.ending_task is not None and ending.outcome is Outcome.KILLED:
+            live.ending_task.cancel()
+            live.ending_task = None
+        self.let_go(live)
+        self._end_now(live)
+
+    async def _teardown(self, live: LiveRun, ending: Ending) -> None:
+        try:
+            if ending.outcome is Outcome.KILLED or ending.outcome is Outcome.NATURAL:
+                grace_s = 0.0
+            else:
+                grace_s = TERM_GRACE_S
+                await self._let_unwind(live)
+            await end_tree(live.run, live.process, grace_s=grace_s)
+            await self._read_to_the_end(live)
+        except OSError as error:
+            log.exception("ending run %s: %s", live.run, error)
+        self.ended(live)
+
+    async def _let_unwind(self, live: LiveRun) -> None:
+        """An agent that hears its stop at the gate ends by itself; one that is elsewhere is asked at once."""
+        if not self._core.run(live).sdk or live.process is None or live.actions:
+            return
+        for _ in range(int(UNWIND_S / 0.02)):
+            if live.exit is not None:
+                return
+            await asyncio.sleep(0.02)
+
+    async def _read_to_the_end(self, live: LiveRun) -> None:
+        """Everything a dead process sent is taken in before anything is decided about it."""
+        for _ in range(200):
+            if not live.connections and (live.exit is not None or live.process is None or not live.process.ours):
+                return
+            await asyncio.sleep(0.01)
+
+    def ended(self, live: LiveRun) -> None:
+        """The tree is gone: decide what the run becomes."""
+        core = self._core
+        ending = live.ending or Ending(Outcome.NATURAL)
+        for connection in list(live.connections):
+            connection.close()
+        self.read_spool(live)
+        live.cancel_timers()
+        live.waiting.clear()
+        live.ending_task = None
+        self._close_attempt(live)
+        doubts = self._settle_intents(live)
+        conclusion = conclude(
+            core.run(live), live.launch, ending, live.exit, doubts, logs.tail(core.home.log(live.run))
+        )
+        live.process = live.child = None
+        self._carry_out(live, ending, conclusion)
+
+    def _close_attempt(self, live: LiveRun) -> None:
+        core, run = self._core, self._core.run(live)
+        if live.process is None:
+            return
+        how = live.exit
+        body: dict[str, Json] = {"known": how is not None, "exit_code": how.code if how else None}
+        body |= {"signal": how.signal if how else None, "log_tail": logs.tail(core.home.log(live.run), 5)}
+        core.record(live, Kind.ATTEMPT_ENDED, body)
+        core.journal.end_attempt(live.run, run.attempt)
+        self.buried(live)
+
+    def _settle_intents(self, live: LiveRun) -> list[Json]:
+        """Intents that a dead process left open: safe to repeat ones are dropped, others are in doubt."""
+        doubts: list[Json] = []
+        for action in live.in_the_middle:
+            shown: dict[str, Json] = {"id": action.id, "tool": action.tool, "args": action.args}
+            if action.idempotent:
+                self._core.journal.drop_action(live.run, action.id)
+                self._core.record(live, Kind.ACTION_WITHDRAWN, {"id": action.id, "cause": "safe to repeat"})
+            else:
+                shown["began_at"] = action.began_at
+                self._core.journal.put_action(replace(action, in_doubt=True))
+                self._core.record(live, Kind.DOUBT, shown)
+                doubts.append(shown)
+        live.actions.clear()
+        return doubts
+
+    def _carry_out(self, live: LiveRun, ending: Ending, conclusion: Conclusion) -> None:
+        core, run = self._core, self._core.run(live)
+        if ending.outcome is Outcome.RESUMED and conclusion.status is Status.PAUSED:
+            self._start_again(live, ending)
+            return
+        if conclusion.status is not run.status and conclusion.status not in TRANSITIONS[run.status]:
+            core.move(live, Status.STOPPING, conclusion.cause)
+        details: dict[str, Json] = {"reason": conclusion.reason, "why": conclusion.why}
+        details["evidence"] = conclusion.evidence or None
+        if conclusion.restart:
+            due = RESTART_BASE_S * 2**run.restarts
+            due = min(RESTART_CAP_S, due)
+            core.move(
+                live, Status.WAITING, conclusion.cause,
+                why=conclusion.why, waits_for="its restart", due_at=core.now() + due,
+            )  # fmt: skip
+            core.later(live, due, partial(self.start, live, cause="restart policy", restarted=True))
+            return
+        if conclusion.status is not run.status:
+            core.move(live, conclusion.status, conclusion.cause, **details)
+        if conclusion.status in AT_REST:
+            core.lives.pop(live.run, None)
+        if conclusion.status in (Status.KILLED, Status.COMPLETED):
+            self.forget(live.run, killed=conclusion.status is Status.KILLED)
+
+    def _start_again(self, live: LiveRun, ending: Ending) -> None:
+        if self._core.run(live).status is Status.STARTING:
+            self._core.move(live, Status.STOPPING, "its start was interrupted")
+            self._core.move(live, Status.STOPPED, "its start was interrupted", reason=StopReason.RUNTIME_LOST)
+        self.start(live, checkpoint=live.checkpoint, cause=f"resumed by {ending.by}")
+
+    def finish(self, live: LiveRun) -> None:
+        """Finish the ending that a runtime before this one began."""
+        self._end_now(live)
+
+    def bury(self, run: str, who: str) -> None:
+        """Finish the kill of a run that has no process."""
+        state = self._core.journal.runs[run]
+        evidence: dict[str, Json] = {"summary": f"Killed by {who}; it can never be resumed."}
+        if state.evidence.get("in_doubt"):
+            evidence["in_doubt"] = state.evidence["in_doubt"]
+        self._core.move_at_rest(
+            run, Status.KILLED, "it had no process", reason=StopReason.USER_KILLED, why=f"by {who}", evidence=evidence
+        )
+        self.forget(run, killed=True)
+
+    def forget(self, run: str, *, killed: bool) -> None:
+        """Remove what only a run that can go on needs."""
+        core = self._core
+        if killed:
+            core.journal.drop_active_state(run)
+            core.after_commit(partial(core.home.launch(run).unlink, missing_ok=True))
+        core.schedule_flush()
+
+    # --- adopting
+
+    def adopt(self, live: LiveRun, attempt: Attempt) -> None:
+        """Take over a live process that a runtime before this one started."""
+        core = self._core
+        live.token = attempt.token
+        live.process = Process(attempt.pid, attempt.process_started, ours=False)
+        body: dict[str, Json] = {"pid": attempt.pid, "process_started": attempt.process_started, "adopted": True}
+        core.record(live, Kind.ATTEMPT_STARTED, body | {"checkpoint": live.checkpoint})

@@ -1,0 +1,118 @@
+"""What the runtime keeps in memory of one run whose process lives, or is about to."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from runtime.connection import Connection
+from runtime.policy.config import Policy
+from runtime.policy.judge import Judge
+from runtime.process import Process
+from runtime.wire import ActionBegin, Checkpoint, StepBegin
+from store.launch import Launch
+from store.records import Action, Json
+from store.states import StopReason
+
+
+class PauseOrder(msgspec.Struct, frozen=True):
+    """A pause that somebody or a rule asked for."""
+
+    by: str
+    reason: StopReason
+    why: str
+    evidence: dict[str, Json] = {}
+
+
+class Outcome(StrEnum):
+    """What the end of a process tree is to lead to."""
+
+    NATURAL = "natural"
+    """The process ended by itself; how it ended decides."""
+    PARKED = "parked"
+    STOPPED = "stopped"
+    KILLED = "killed"
+    RESUMED = "resumed"
+    """A new attempt follows at once."""
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Why a process tree is being ended, and what its run becomes."""
+
+    outcome: Outcome
+    reason: StopReason | None = None
+    why: str = ""
+    evidence: dict[str, Json] = {}
+    by: str = ""
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How a main process ended; both None where nobody could see it."""
+
+    code: int | None = None
+    signal: str | None = None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A call that waits at the gate for its final verdict."""
+
+    connection: Connection
+    message: ActionBegin | StepBegin | Checkpoint
+    raw: bytes
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """One run with a process, or one that is about to get one.  Belongs to the event loop."""
+
+    run: str
+    launch: Launch
+    policy: Policy
+    judge: Judge
+    token: str = ""
+    """SHA-256 of the attempt's fencing token, hexadecimal."""
+    process: Process | None = None
+    child: subprocess.Popen[bytes] | None = None
+    spawned_at: float = 0.0
+    """When this runtime started or took over the process, by the loop's clock."""
+    exit: Exit | None = None
+    checkpoint: int | None = None
+    """The checkpoint this attempt began from."""
+    began_seq: int = 0
+    """Event with which the attempt began: a checkpoint that covers no end of it covers all before it."""
+    connections: set[Connection] = field(default_factory=set)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    actions: dict[str, Action] = field(default_factory=dict)
+    """Intents that are not cleared, by id."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """Sequence number of each end of this attempt since the last checkpoint, by action id."""
+    replayable: list[Action] = field(default_factory=list)
+    """Unkeyed successes after the checkpoint of this attempt, not consumed yet."""
+    keyed: dict[str, Action] = field(default_factory=dict)
+    """Successes that bear a key: each names one action for the run's life."""
+    saved: dict[str, int] = field(default_factory=dict)
+    """Checkpoint numbers of this attempt by request id, so that one sent again is not stored again."""
+    step_id: str = ""
+    notes: list[str] = field(default_factory=list)
+    """What a steer ruling or an operator wants the model to hear with the next verdict."""
+    pause: PauseOrder | None = None
+    ending: Ending | None = None
+    ending_task: asyncio.Task[None] | None = None
+    timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    log_bytes: int = 0
+    process_descriptor: int = -1
+
+    @property
+    def in_the_middle(self) -> list[Action]:
+        """Actions that keep a pause from being clean, oldest first."""
+        return sorted(self.actions.values(), key=lambda action: action.began_at)
+
+    def cancel_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()

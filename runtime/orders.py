@@ -1,0 +1,254 @@
+"""What operators ask for: each request is applied once, or refused with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from runtime.core import Core, log
+from runtime.lifecycle import Lifecycle
+from runtime.live import Ending, LiveRun, Outcome, PauseOrder
+from runtime.policy.load import load
+from store.errors import AgentwatchError
+from store.events import Kind
+from store.launch import read_launch
+from store.records import Command, Json, Run
+from store.states import Status, StopReason
+
+
+class Refused(AgentwatchError):
+    """A request that cannot be met; the text says why."""
+
+
+class Orders:
+    """Applies the commands of the control database in order."""
+
+    def __init__(self, core: Core, lifecycle: Lifecycle, stop_runtime: Callable[[str, float], None]) -> None:
+        self._core = core
+        self._lifecycle = lifecycle
+        self._stop_runtime = stop_runtime
+        self._kinds: dict[str, Callable[[Command], str]] = {
+            "start": self._start,
+            "pause": self._pause,
+            "resume": self._resume,
+            "kill": self._kill,
+            "resolve": self._resolve,
+            "stop_runtime": self._stop,
+        }
+        self.applied = int(core.journal.meta("applied_command") or 0)
+        """The last command that was dealt with."""
+
+    def carry_out(self, command: Command) -> None:
+        """Deal with one command and journal the answer in the same commit as its effect."""
+        try:
+            applied, message = True, self._apply(command)
+        except AgentwatchError as error:
+            applied, message = False, str(error)
+        log.info("command %s %s of %s: %s", command.kind, command.run, command.who, message)
+        body: dict[str, Json] = {"command": command.id, "kind": command.kind, "who": command.who}
+        body |= {"applied": applied, "message": message}
+        live = self._core.lives.get(command.run)
+        if live is not None:
+            self._core.record(live, Kind.COMMAND, body)
+        else:
+            self._core.record_home(Kind.COMMAND, body, command.run if command.run in self._core.journal.runs else "")
+        self.applied = command.id
+        self._core.journal.put_meta("applied_command", command.id)
+
+    def _apply(self, command: Command) -> str:
+        if command.expires_at < self._core.now():
+            raise Refused("The request came too late: it was valid for a minute only. Ask again.")
+        apply = self._kinds.get(command.kind)
+        if apply is None:
+            raise Refused(f"This runtime does not know the request {command.kind!r}.")
+        if command.kind not in ("start", "stop_runtime"):
+            run = self._run(command)
+            if command.attempt is not None and command.attempt != run.attempt:
+                raise Refused(f"Attempt {command.attempt} is over: run {run.run} is at attempt {run.attempt} by now.")
+        return apply(command)
+
+    def _run(self, command: Command) -> Run:
+        run = self._core.journal.runs.get(command.run)
+        if run is None:
+            raise Refused(f"There is no run {command.run} in this home.")
+        return run
+
+    # --- start
+
+    def _start(self, command: Command) -> str:
+        core, args = self._core, command.args
+        if command.run in core.journal.runs:
+            raise Refused(f"Run {command.run} exists already.")
+        launch = read_launch(core.home, command.run)
+        policy = load(launch.policy)
+        body: dict[str, Json] = {"agent": launch.agent, "goal": launch.goal, "command": list(launch.argv)}
+        body |= {"cwd": launch.cwd, "restart": launch.restart, "limits": policy.limits, "by": command.who}
+        if args.get("forked_from"):
+            body["forked_from"] = args["forked_from"]
+        core.record_home(Kind.CREATED, body, command.run)
+        live = self._lifecycle.enlist(launch, policy)
+        self._lifecycle.start(live, cause=f"asked by {command.who}")
+        return f"started {launch.agent} {command.run}"
+
+    # --- pause
+
+    def _pause(self, command: Command) -> str:
+        run, live = self._run(command), self._core.lives.get(command.run)
+        if run.status is Status.PAUSED and (run.held or run.frozen) and live is not None:
+            return self._pause_again(run, live, command)
+        if run.at_rest:
+            raise Refused(f"{run.agent} is at rest already: {_standing(run)}.")
+        if live is None or live.ending is not None:
+            raise Refused(f"{run.agent} is {run.status} and will be at rest in a moment.")
+        park, force = bool(command.args.get("park")), bool(command.args.get("force"))
+        if live.pause is None:
+            order = PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}")
+            self._lifecycle.ask_pause(live, order)
+        elif not (park or force):
+            raise Refused(f"A pause is asked for already and waits for {self._lifecycle.waits_for(live)}.")
+        return self._depth(live, park=park, force=force)
+
+    def _depth(self, live: LiveRun, *, park: bool, force: bool) -> str:
+        run = self._core.run(live)
+        held = run.status is Status.PAUSED
+        if force or (park and held):
+            doubts = [action.tool for action in live.in_the_middle if not action.idempotent]
+            self._lifecycle.park(live, "asked to")
+            return f"paused by force; in doubt: {', '.join(doubts)}" if doubts else "paused, its process is being ended"
+        if held:
+            return "frozen: it lives in memory alone" if run.frozen else "paused, held at a safe point"
+        return f"pausing: waits for {self._lifecycle.waits_for(live)}"
+
+    def _pause_again(self, run: Run, live: LiveRun, command: Command) -> str:
+        if run.frozen:
+            raise Refused(
+                f"{run.agent} is frozen already; it does not use the SDK, so it has nothing to be parked with."
+            )
+        if not (command.args.get("park") or command.args.get("force")):
+            raise Refused(f"{run.agent} is paused already. Pausing it with --park ends its process, too.")
+        self._lifecycle.park(live, "asked to")
+        return "parked: its process is being ended, its last checkpoint stays"
+
+    # --- resume
+
+    def _resume(self, command: Command) -> str:
+        run, live = self._run(command), self._core.lives.get(command.run)
+        if run.status is Status.KILLED:
+            raise Refused(f"{run.agent} {run.run} was killed: its checkpoints are gone, so it can never be resumed.")
+        if run.status is Status.COMPLETED:
+            raise Refused(f"{run.agent} {run.run} is completed: there is nothing to resume.")
+        if run.status is Status.NEEDS_REVIEW:
+            raise Refused(
+                f"{run.agent} needs an answer first: did {_doubtful(run)} happen? (agentwatch resolve {run.run})"
+            )
+        if live is not None and live.ending is not None:
+            raise Refused(f"{run.agent} is being ended: resume it in a moment.")
+        if not run.at_rest and not run.pause_asked:
+            raise Refused(f"{run.agent} is {run.status} already.")
+        if run.reason is StopReason.BUDGET_EXCEEDED and run.at_rest:
+            self._check_grant(run, command)
+        live = live or self._lifecycle.prepare(run.run)
+        self._grant(live, command)
+        return self._go_on(run, live, command)
+
+    def _check_grant(self, run: Run, command: Command) -> None:
+        limits = command.args.get("limits") or {}
+        if not any(name in limits for name in run.limits):
+            some = next(iter(run.limits), "cost_usd")
+            raise Refused(
+                f"{run.agent} has spent its budget ({run.why}): give it more, for instance "
+                f"agentwatch resume {run.run} --budget {some}={2 * run.limits.get(some, 1):g}"
+            )
+        for name, limit in limits.items():
+            if name in run.limits and limit <= run.limits[name]:
+                raise Refused(f"The new limit {name}={limit:g} is not above the old one of {run.limits[name]:g}.")
+
+    def _grant(self, live: LiveRun, command: Command) -> None:
+        args = command.args
+        if args.get("limits"):
+            self._core.record(live, Kind.GRANTED, {"limits": args["limits"], "by": command.who})
+            live.policy = live.policy.with_limits(args["limits"])
+        if args.get("accept"):
+            self._core.record(live, Kind.ACCEPTED, {"signature": args["accept"], "by": command.who})
+        if args.get("note"):
+            live.notes.append(args["note"])
+
+    def _go_on(self, run: Run, live: LiveRun, command: Command) -> str:
+        checkpoint = command.args.get("checkpoint")
+        if checkpoint is not None and self._core.journal.checkpoint(run.run, checkpoint) is None:
+            raise Refused(f"{run.agent} has no checkpoint {checkpoint}: `agentwatch checkpoints {run.run}` lists them.")
+        cause = f"resumed by {command.who}"
+        if live.process is None:
+            self._lifecycle.start(live, checkpoint=checkpoint, cause=cause)
+            begins = f"from checkpoint {live.checkpoint}" if live.checkpoint is not None else "from the beginning"
+            return f"resumed in a new attempt {begins}"
+        if checkpoint is not None:
+            live.checkpoint = checkpoint
+            self._lifecycle.end(live, Ending(Outcome.RESUMED, run.reason, run.why, run.evidence, command.who))
+            return f"resumed in a new attempt from checkpoint {checkpoint}"
+        if run.pause_asked and not run.at_rest:
+            self._core.record(live, Kind.PAUSE_WITHDRAWN, {"by": command.who})
+        self._lifecycle.release(live, cause)
+        return "resumed where it stood"
+
+    # --- kill
+
+    def _kill(self, command: Command) -> str:
+        run, live = self._run(command), self._core.lives.get(command.run)
+        if run.status is Status.KILLED:
+            raise Refused(f"{run.agent} {run.run} was killed already.")
+        if run.status is Status.COMPLETED:
+            raise Refused(f"{run.agent} {run.run} is completed: there is nothing to kill.")
+        if live is not None:
+            if live.ending is None or live.ending.outcome is not Outcome.KILLED:
+                self._lifecycle.end(live, Ending(Outcome.KILLED, StopReason.USER_KILLED, by=command.who))
+            return "killing: its processes are being ended"
+        self._core.move_at_rest(run.run, Status.KILLING, f"asked by {command.who}")
+        self._lifecycle.bury(run.run, command.who)
+        return "killed"
+
+    # --- resolve
+
+    def _resolve(self, command: Command) -> str:
+        core, run, args = self._core, self._run(command), command.args
+        if run.status is not Status.NEEDS_REVIEW:
+            raise Refused(f"{run.agent} waits for no answer: it is {run.status}.")
+        actions = {action.id: action for action in core.journal.actions(run.run) if action.in_doubt}
+        action = actions.pop(args["action"], None)
+        if action is None:
+            raise Refused(
+                f"No action {args['action']!r} of {run.agent} is in doubt: `agentwatch show {run.run}` lists them."
+            )
+        body: dict[str, Json] = {"id": action.id, "tool": action.tool, "outcome": args["outcome"]}
+        if args["outcome"] == "done":
+            body["result"] = args.get("result")
+        event = core.record_home(Kind.RESOLVED, body | {"by": command.who}, run.run)
+        core.journal.resolve(action, args["outcome"] == "done", args.get("result"), event.seq, event.at)
+        if actions:
+            return f"recorded; {len(actions)} more in doubt"
+        core.after_commit(partial(self._review_over, run.run, command.who))
+        return "recorded; that was the last one, it goes on"
+
+    def _review_over(self, run: str, who: str) -> None:
+        state = self._core.journal.runs[run]
+        if state.reason is StopReason.USER_PAUSED:
+            self._core.move_at_rest(run, Status.PAUSED, "every doubt is answered", reason=state.reason, why=state.why)
+            return
+        try:
+            live = self._lifecycle.prepare(run)
+        except AgentwatchError as error:
+            log.error("run %s cannot go on: %s", run, error)
+            return
+        self._lifecycle.start(live, cause=f"every doubt is answered by {who}")
+
+    def _stop(self, command: Command) -> str:
+        self._stop_runtime(command.who, float(command.args.get("timeout_s", 10.0)))
+        return "stopping: live runs are being paused first"
+
+
+def _standing(run: Run) -> str:
+    return f"{run.status}, {run.reason}" if run.reason else str(run.status)
+
+
+def _doubtful(run: Run) -> str:
+    return ", ".join(pending.tool for pending in run.in_flight) or "an action"

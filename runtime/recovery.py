@@ -1,0 +1,149 @@
+"""What a runtime that is gone left behind: live agents are taken over, half-done work is finished."""
+
+from __future__ import annotations
+
+import msgspec
+
+from runtime import wire
+from runtime.core import Core, log
+from runtime.gate import Gate
+from runtime.lifecycle import Lifecycle
+from runtime.live import Ending, LiveRun, Outcome, PauseOrder
+from runtime.process import Process, boot_id, is_alive
+from store.errors import AgentwatchError
+from store.events import Kind
+from store.journal import Attempt
+from store.records import Run
+from store.states import FINAL, Status, StopReason
+
+
+class Recovery:
+    """Goes over every run once, before the socket opens."""
+
+    def __init__(self, core: Core, lifecycle: Lifecycle, gate: Gate) -> None:
+        self._core = core
+        self._lifecycle = lifecycle
+        self._gate = gate
+        lifecycle.read_spool = self.read_spool
+
+    def recover(self) -> list[LiveRun]:
+        """Bring the record in line with what lives; returns the runs that were taken over with their process."""
+        attempts = {attempt.run: attempt for attempt in self._core.journal.attempts_alive()}
+        adopted: list[LiveRun] = []
+        for run in list(self._core.journal.runs.values()):
+            attempt = attempts.get(run.run)
+            if run.status in FINAL or (run.at_rest and attempt is None):
+                continue
+            live = self._recover_one(run, attempt)
+            if live is not None:
+                adopted.append(live)
+        return adopted
+
+    def _recover_one(self, run: Run, attempt: Attempt | None) -> LiveRun | None:
+        try:
+            live = self._lifecycle.prepare(run.run)
+        except AgentwatchError as error:
+            log.error("run %s cannot be taken over: %s", run.run, error)
+            self._without_launch(run)
+            return None
+        alive = attempt is not None and attempt.boot == boot_id() and is_alive(attempt.pid, attempt.process_started)
+        if attempt is not None:
+            live.process = Process(attempt.pid, attempt.process_started, ours=False)
+            self._load_attempt(live, run, attempt)
+        if run.status is Status.KILLING:
+            self._finish(live, Ending(Outcome.KILLED, StopReason.USER_KILLED, by="an operator, earlier"))
+        elif run.status is Status.STOPPING:
+            self._finish(live, _interrupted_stop(run))
+        elif attempt is None and run.status in (Status.QUEUED, Status.STARTING, Status.WAITING):
+            # Nothing that this run began is on record: what was spawned in the last instant bears its marker.
+            self._finish(live, Ending(Outcome.RESUMED, by="the new runtime"))
+        elif alive and attempt is not None:
+            self._adopt(live, run, attempt)
+            return live
+        else:
+            self._finish(live, Ending(Outcome.NATURAL))
+        return None
+
+    def _without_launch(self, run: Run) -> None:
+        core = self._core
+        if run.status is not Status.STOPPING and not run.at_rest:
+            core.move_at_rest(run.run, Status.STOPPING, "its launch file is gone")
+        if not run.at_rest:
+            core.move_at_rest(
+                run.run, Status.STOPPED, "its launch file is gone",
+                reason=StopReason.RUNTIME_LOST, why="cannot be taken over: its launch file is gone",
+            )  # fmt: skip
+
+    def _finish(self, live: LiveRun, ending: Ending) -> None:
+        live.ending = ending
+        self._lifecycle.finish(live)
+
+    def _load_attempt(self, live: LiveRun, run: Run, attempt: Attempt) -> None:
+        """What the gate of the runtime before knew of the attempt, from the record."""
+        journal = self._core.journal
+        live.token = attempt.token
+        actions = journal.actions(run.run)
+        live.actions = {a.id: a for a in actions if a.ended_at is None and a.attempt == attempt.attempt}
+        live.keyed = {a.key: a for a in actions if a.ended_at is not None and a.key is not None}
+        history = journal.events_of(run.run, 5000)
+        replayed: set[str] = set()
+        for event in history:
+            if event.attempt != attempt.attempt:
+                continue
+            if event.kind == Kind.ATTEMPT_STARTED and not event.body.get("adopted"):
+                live.began_seq, live.checkpoint = event.seq, event.body.get("checkpoint")
+            elif event.kind == Kind.ACTION_END:
+                live.ends[event.body["id"]] = event.seq
+            elif event.kind == Kind.CHECKPOINT:
+                live.saved[event.body["id"]] = event.body["number"]
+            elif event.kind == Kind.STEP_BEGIN:
+                live.step_id = event.body["id"]
+            elif event.kind == Kind.REPLAYED:
+                replayed.add(event.body["of"])
+        if not live.saved:
+            covered = journal.covered(run.run, live.checkpoint) if live.checkpoint is not None else 0
+            live.replayable = [
+                a
+                for a in actions
+                if a.ended_at is not None and a.key is None and a.seq > covered and a.attempt < attempt.attempt
+                and a.id not in replayed
+            ]  # fmt: skip
+
+    def _adopt(self, live: LiveRun, run: Run, attempt: Attempt) -> None:
+        if run.pause_asked or run.status in (Status.PAUSING, Status.PAUSED):
+            live.pause = PauseOrder("an operator", run.reason or StopReason.USER_PAUSED, run.why, run.evidence)
+        self._lifecycle.adopt(live, attempt)
+        log.info("took over run %s, process %s", run.run, attempt.pid)
+
+    def read_spool(self, live: LiveRun) -> None:
+        """Take in what processes of a run wrote down because no runtime was there.
+
+        Only known successes, `complete` and `fail` matter; what is damaged or of another attempt is left out.
+        """
+        folder = self._core.home.spool_of(live.run)
+        run = self._core.run(live)
+        for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
+            if path.name.split("-", 1)[0] == str(run.attempt):
+                for line in path.read_bytes().splitlines():
+                    self._take_spooled(live, line)
+            self._core.after_commit(lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
+
+    def _take_spooled(self, live: LiveRun, line: bytes) -> None:
+        try:
+            message = wire.decode(line)
+        except wire.BadFrame as error:
+            log.warning("spool of %s: %s", live.run, error)
+            return
+        if isinstance(message, wire.ActionEnd):
+            action = live.actions.get(message.id)
+            if action is not None:
+                self._gate.record_end(live, action, message, line)
+        elif isinstance(message, wire.Complete | wire.Fail) and not self._core.run(live).said:
+            kind = Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL
+            self._core.record(live, kind, msgspec.json.decode(line), line)
+
+
+def _interrupted_stop(run: Run) -> Ending:
+    if run.reason is None:
+        return Ending(Outcome.NATURAL)
+    return Ending(Outcome.STOPPED, run.reason, run.why, run.evidence)

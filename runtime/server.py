@@ -1,0 +1,214 @@
+"""The runtime's process: one per home, from its lock to its last word."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+import agentwatch
+from runtime import logs, process
+from runtime.children import Children
+from runtime.connection import Connection
+from runtime.core import Core, log
+from runtime.gate import Gate
+from runtime.lifecycle import Lifecycle
+from runtime.live import LiveRun, PauseOrder
+from runtime.orders import Orders
+from runtime.policies import Policies
+from runtime.recovery import Recovery
+from store.control import Commands
+from store.errors import AgentwatchError
+from store.events import Kind
+from store.home import Beat, Home
+from store.journal import WAL_CAP_BYTES, Journal
+from store.states import Status, StopReason
+
+TICK_S = 0.5
+CONTROL_POLL_S = 0.025
+IDLE_S = 60.0
+STOP_TIMEOUT_S = 10.0
+LEAVE_POLL_S = 0.02
+
+
+class Runtime:
+    """Owns the loop: socket, control database, clock, children."""
+
+    def __init__(self, home: Home, *, idle_s: float, synchronous: str) -> None:
+        self._home = home
+        self._idle_s = idle_s
+        self._started_at = time.time()
+        self._core = Core(home, Journal(home, synchronous=synchronous))
+        self._lifecycle = Lifecycle(self._core)
+        self._gate = Gate(self._core, self._lifecycle)
+        self._recovery = Recovery(self._core, self._lifecycle, self._gate)
+        self._orders = Orders(self._core, self._lifecycle, self.stop)
+        self._policies = Policies(self._core)
+        self._children = Children(self._core, self._lifecycle.exited)
+        self._lifecycle.enlisted = self._policies.in_force
+        self._lifecycle.spawned = self._children.watch
+        self._lifecycle.buried = self._children.unwatch
+        self._commands = Commands(home)
+        self._busy_at = time.monotonic()
+        self._done = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
+        self._why = ""
+
+    async def run(self) -> None:
+        """Serve until told to stop, or idle for long enough."""
+        loop = asyncio.get_running_loop()
+        process.become_subreaper()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, partial(self.stop, "a signal", STOP_TIMEOUT_S))
+        self._core.record_home(Kind.RUNTIME_STARTED, {"pid": os.getpid(), "version": agentwatch.__version__})
+        for live in self._recovery.recover():
+            self._children.watch(live)
+        self._core.flush()
+        server = await self._listen()
+        self._beat()
+        async with asyncio.TaskGroup() as tasks:
+            work = [tasks.create_task(each) for each in (self._obey(), self._tick(), self._policies.watch())]
+            await self._done.wait()
+            for task in work:
+                task.cancel()
+        server.close()
+        await self._leave()
+
+    async def _listen(self) -> asyncio.Server:
+        path = self._home.socket
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+        # The lock is held: whatever lies there belongs to a runtime that is gone.
+        path.unlink(missing_ok=True)
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(self._gate), str(path))
+        path.chmod(0o600)
+        return server
+
+    async def _leave(self) -> None:
+        self._core.record_home(Kind.RUNTIME_STOPPED, {"why": self._why})
+        self._core.flush()
+        with contextlib.suppress(AgentwatchError):
+            self._core.journal.close()
+        self._commands.close()
+        self._home.socket.unlink(missing_ok=True)
+
+    # --- what keeps it going
+
+    async def _obey(self) -> None:
+        while True:
+            if not self._core.trouble:
+                for command in self._commands.after(self._orders.applied):
+                    self._orders.carry_out(command)
+            await asyncio.sleep(CONTROL_POLL_S)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.time()
+            self._children.reap()
+            for live in list(self._core.lives.values()):
+                self._lifecycle.apply(live, live.judge.tick(now))
+                self._look_at_log(live)
+            self._beat()
+            if self._core.lives:
+                self._busy_at = time.monotonic()
+                self._core.journal.fold_wal(only_above_bytes=WAL_CAP_BYTES)
+            elif not self._core.trouble:
+                self._core.journal.settle()
+            if self._idle_s and time.monotonic() - self._busy_at > self._idle_s:
+                self._why = "idle"
+                self._done.set()
+
+    def _beat(self) -> None:
+        beat = Beat(os.getpid(), agentwatch.__version__, self._started_at, time.time(), self._core.trouble)
+        with contextlib.suppress(OSError):
+            self._home.write_beat(beat)
+
+    def _look_at_log(self, live: LiveRun) -> None:
+        """Output is the only sign of life of an agent that does not use the SDK."""
+        path = self._home.log(live.run)
+        size = logs.size(path)
+        if size > live.log_bytes and live.process is not None and not self._core.run(live).sdk:
+            last = logs.tail(path, 1)
+            body = {"bytes": size - live.log_bytes, "line": last[0] if last else ""}
+            self._core.record(live, Kind.OUTPUT, body)
+            self._lifecycle.shown_life(live, "its first output came")
+        live.log_bytes = size
+        if logs.cap(path):
+            live.log_bytes = 0
+
+    # --- leaving
+
+    def stop(self, who: str, timeout_s: float) -> None:
+        """Pause what lives, park it, then leave."""
+        if self._stopping is None:
+            self._why = f"stopped by {who}"
+            self._stopping = asyncio.get_running_loop().create_task(self._stop(who, timeout_s))
+
+    async def _stop(self, who: str, timeout_s: float) -> None:
+        core = self._core
+        for live in list(core.lives.values()):
+            self._lifecycle.ask_pause(
+                live, PauseOrder(who, StopReason.USER_PAUSED, f"the runtime was stopped by {who}")
+            )
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline and any(self._on_its_way(live) for live in core.lives.values()):
+            await asyncio.sleep(LEAVE_POLL_S)
+        for live in list(core.lives.values()):
+            if live.ending is None and not core.run(live).frozen:
+                self._lifecycle.park(live, "the runtime leaves")
+        while any(not core.run(live).frozen for live in core.lives.values()):
+            await asyncio.sleep(LEAVE_POLL_S)
+        self._done.set()
+
+    def _on_its_way(self, live: LiveRun) -> bool:
+        return live.ending is not None or self._core.run(live).status is not Status.PAUSED
+
+
+def main(argv: list[str]) -> int:
+    """Serve one home until it is idle or told to stop; the exit code of the process."""
+    parser = argparse.ArgumentParser(prog="agentwatch runtime")
+    parser.add_argument("--home", type=Path, default=None)
+    parser.add_argument("--idle-s", type=float, default=IDLE_S, help="leave after so many idle seconds; 0 is never")
+    parser.add_argument("--synchronous", choices=("NORMAL", "FULL"), default="NORMAL")
+    options = parser.parse_args(argv)
+    home = Home(options.home) if options.home else Home.default()
+    os.umask(0o077)
+    try:
+        home.create()
+        _ = home.socket
+        lock = home.acquire()
+        _log_to(home)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(home, options.idle_s, options.synchronous))
+        os.close(lock)
+    except AgentwatchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Exception:
+        log.exception("the runtime failed")
+        print(f"The runtime failed: {home.runtime_log} says how.", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(home: Home, idle_s: float, synchronous: str) -> None:
+    await Runtime(home, idle_s=idle_s, synchronous=synchronous).run()
+
+
+def _log_to(home: Home) -> None:
+    handler = logging.handlers.RotatingFileHandler(home.runtime_log, maxBytes=4_000_000, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for logger in (log, logging.getLogger("asyncio")):
+        logger.addHandler(handler)
+    log.setLevel(logging.INFO)

@@ -1,0 +1,176 @@
+"""Frames of the socket protocol (`docs/PROTOCOL.md`): what agents may say, checked, and what they are answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from store.records import Json
+
+VERSION = 1
+FRAME_LIMIT_BYTES = 4 * 1024 * 1024
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(max_length=1000)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Amount = Annotated[float, Meta(ge=0)]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens and money that were added."""
+
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cached_tokens: Count = 0
+    cost_usd: Amount = 0.0
+    model: str | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """How an action failed."""
+
+    type: str = ""
+    message: str = ""
+    happened: bool | None = None
+    """False if the failure proves that the action did not happen."""
+
+
+class Frame(msgspec.Struct, frozen=True, tag_field="t"):
+    """Anything an agent says."""
+
+
+class Hello(Frame, tag="hello", frozen=True):
+    v: int
+    run: str
+    attempt: int
+    token: str
+    pid: int
+    sdk: str = ""
+    state: bool = False
+
+
+class StepBegin(Frame, tag="step.begin", frozen=True):
+    id: Id
+    n: Annotated[int, Meta(ge=1, le=2**53)]
+    name: Name = ""
+
+
+class StepEnd(Frame, tag="step.end", frozen=True):
+    n: int
+    ok: bool = True
+    error: Any = None
+
+
+class Task(Frame, tag="task", frozen=True):
+    name: Name
+
+
+class UsageAdded(Frame, tag="usage", frozen=True):
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cached_tokens: Count = 0
+    cost_usd: Amount = 0.0
+    model: str | None = None
+
+
+class Progress(Frame, tag="progress", frozen=True):
+    label: Name = ""
+    done: float | None = None
+    of: float | None = None
+
+
+class ActionBegin(Frame, tag="action.begin", frozen=True):
+    id: Id
+    tool: Annotated[str, Meta(min_length=1, max_length=200)]
+    args: dict[str, Any]
+    step: int = 0
+    key: Annotated[str, Meta(max_length=500)] | None = None
+    dependency: str | None = None
+    idempotent: bool = False
+    poll: bool = False
+    replay: bool | None = None
+    timeout_s: float | None = None
+    retry_of: str | None = None
+    check_hint: str | None = None
+    parent: str | None = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a success of this action is kept, so that a later attempt does not do it again."""
+        return self.replay if self.replay is not None else not self.idempotent
+
+
+class ActionEnd(Frame, tag="action.end", frozen=True):
+    id: Id
+    ok: bool
+    result: Any = None
+    result_unavailable: str | bool | None = None
+    error: Failure | None = None
+    usage: Usage | None = None
+    duration_s: float | None = None
+
+
+class ActionWithdraw(Frame, tag="action.withdraw", frozen=True):
+    id: Id
+
+
+class Checkpoint(Frame, tag="checkpoint", frozen=True):
+    id: Id
+    state: msgspec.Raw
+    step: int = 0
+    label: Name | None = None
+    covers: str | None = None
+
+
+class Complete(Frame, tag="complete", frozen=True):
+    id: Id
+    result: Any = None
+
+
+class Fail(Frame, tag="fail", frozen=True):
+    id: Id
+    message: str
+    type: str = ""
+
+
+Message = (
+    Hello
+    | StepBegin
+    | StepEnd
+    | Task
+    | UsageAdded
+    | Progress
+    | ActionBegin
+    | ActionEnd
+    | ActionWithdraw
+    | Checkpoint
+    | Complete
+    | Fail
+)
+
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_encode = msgspec.json.encode
+
+
+class BadFrame(Exception):
+    """The peer sent something that is no frame of this protocol; the text says what."""
+
+
+def decode(line: bytes | bytearray) -> Message:
+    """Read one frame.  Raises `BadFrame`."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadFrame(f"this line is no frame of the protocol: {error}") from error
+
+
+def frame(t: str, **fields: Json) -> bytes:
+    """One answer, ready to be written."""
+    return _encode({"t": t, **fields}) + b"\n"
+
+
+def verdict(ident: str, kind: str, **fields: Json) -> bytes:
+    """The answer to a begin: proceed, replay, stop, or (interim) wait."""
+    return frame("verdict", id=ident, verdict=kind, **fields)
