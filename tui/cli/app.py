@@ -1,0 +1,153 @@
+"""The index of the command line: every command with its examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from tui.cli import ending, listings, logs, policy, serve, show, start, starter, steer
+from tui.cli.help import Command, DashCommand, Grouped
+from tui.cli.options import HomeOption, examples
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+app = typer.Typer(
+    name="agentwatch",
+    cls=Grouped,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
+    epilog=examples("agentwatch run --demo", "agentwatch run -- python my_agent.py", "agentwatch ps"),
+)
+policies = typer.Typer(
+    cls=Grouped,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings=SETTINGS,
+    help="Check a policy file, or show the policy in force here.",
+    epilog=examples("agentwatch policy check agentwatch.toml", "agentwatch policy show"),
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from agentwatch import __version__
+
+        typer.echo(f"agentwatch {__version__}")
+        raise typer.Exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def front(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Run AI agents under supervision: see what each does now, rule on what it may do, pause, resume or end it."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _add(
+    group: typer.Typer,
+    name: str,
+    call: Callable[..., None],
+    brief: str,
+    *lines: str,
+    cls: type[Command] = Command,
+) -> None:
+    """Put one command into `group`, with a line for the list of commands and examples for its own help."""
+    options: dict[str, Any] = {"context_settings": SETTINGS, "short_help": brief, "epilog": examples(*lines)}
+    group.command(name, cls=cls, **options)(call)
+
+
+_add(
+    app, "run", start.run, "Start agents and open the console, or print a line per change.",
+    "agentwatch run --demo",
+    "agentwatch run -- python my_agent.py --fast",
+    "agentwatch run ticket-mailer --goal 'Answer every ticket of today'",
+    "agentwatch run --headless --timeout 30m --if-active resume nightly-deps",
+    cls=DashCommand,
+)  # fmt: skip
+_add(
+    app, "attach", serve.attach, "Open the console for what already runs.",
+    "agentwatch attach",
+    "ssh -t prod-box agentwatch attach --needs-me",
+)  # fmt: skip
+_add(
+    app, "ps", listings.ps, "List every run and what it does now.",
+    "agentwatch ps",
+    "agentwatch ps --json | jq '.[] | select(.resumable)'",
+)  # fmt: skip
+_add(
+    app, "show", show.show, "Show one run: why it stands, the evidence, what can be done.",
+    "agentwatch show ticket-mailer",
+    "agentwatch show 7d10 --json",
+)  # fmt: skip
+_add(
+    app, "events", listings.events, "Print the events of a run.",
+    "agentwatch events 7d10 --last 50",
+    "agentwatch events 7d10 --follow --json",
+)  # fmt: skip
+_add(
+    app, "checkpoints", listings.checkpoints, "List the checkpoints of a run, or print the state of one.",
+    "agentwatch checkpoints 7d10",
+    "agentwatch checkpoints 7d10 4",
+)  # fmt: skip
+_add(
+    app, "log", logs.log, "Print what an agent wrote.",
+    "agentwatch log 7d10 --last 20",
+    "agentwatch log ticket-mailer --follow",
+)  # fmt: skip
+_add(
+    app, "pause", steer.pause, "Pause runs at their next safe point.",
+    "agentwatch pause 7d10",
+    "agentwatch pause 7d10 3f9a --park",
+    "agentwatch pause ticket-mailer --force",
+)  # fmt: skip
+_add(
+    app, "resume", steer.resume, "Let paused or stopped runs go on.",
+    "agentwatch resume 7d10",
+    'agentwatch resume 3f9a --note "The fixture is shared: look at conftest.py first"',
+    "agentwatch resume d810 --budget cost_usd=10 --from 4",
+)  # fmt: skip
+_add(
+    app, "kill", ending.kill, "End runs for good; asks first.",
+    "agentwatch kill 7d10",
+    "agentwatch kill 7d10 3f9a --yes",
+)  # fmt: skip
+_add(
+    app, "resolve", steer.resolve, "Say what became of an action in doubt.",
+    "agentwatch resolve 7d10 88121 --retry",
+    "agentwatch resolve 7d10 88121 --done --result '{\"id\": 17}'",
+)  # fmt: skip
+_add(
+    app, "init", starter.init, "Write a commented agentwatch.toml and a small agent.",
+    "agentwatch init && agentwatch run hello",
+)  # fmt: skip
+_add(
+    app, "runtime", serve.runtime, "Serve the home in the foreground, for systemd.",
+    "agentwatch runtime",
+    "agentwatch runtime --idle 0 --home /srv/agentwatch",
+)  # fmt: skip
+_add(
+    app, "stop", serve.stop, "Pause what is live, then end the runtime.",
+    "agentwatch stop",
+    "agentwatch stop --timeout 2m",
+)  # fmt: skip
+app.add_typer(policies, name="policy", short_help="Check a policy file, or show the policy in force here.")
+_add(
+    policies, "check", policy.check, "Say whether a policy file can be used.",
+    "agentwatch policy check strict.toml",
+    "agentwatch policy check agentwatch.toml --json",
+)  # fmt: skip
+_add(
+    policies, "show", policy.show, "Print the policy that a run started here would have.",
+    "agentwatch policy show",
+    "agentwatch policy show --agent ticket-mailer --json",
+)  # fmt: skip

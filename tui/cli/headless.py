@@ -1,0 +1,193 @@
+"""The watch of `run --headless`: follows the runs it started until every one is at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from store.errors import AgentwatchError
+from store.reader import Fleet, Reader
+from store.records import Event, Json, Run
+from store.states import Status
+from tui.cli.changes import Change, change, still
+from tui.cli.options import Place
+from tui.cli.voice import Voice
+from tui.cli.words import short_ids
+from tui.supervisor import NoAnswer, RuntimeNotStarted, Supervisor
+
+QUIET_S = 60.0
+"""After so long without a line, one says that all is well."""
+QUIET_LINES = 20
+LOOK_S = 0.25
+RUNTIME_TRIES = 3
+NOT_ALL = 3
+LEFT = 130
+
+Start = Callable[[], Awaitable[Sequence[str]]]
+"""Starts the runs and returns their ids."""
+
+
+class Watch:
+    """Follows some runs of a home."""
+
+    def __init__(self, where: Place, voice: Voice, *, timeout_s: float | None = None) -> None:
+        self._where = where
+        self._voice = voice
+        self._timeout_s = timeout_s
+        self._supervisor = Supervisor(where.home)
+        self._fleet = Fleet((), 0)
+        self._short: dict[str, str] = {}
+        self._ids: list[str] = []
+        self._asked = 0
+        """How often a pause was asked for: 1 at the next safe point, 2 by force, 3 leave."""
+        self._asking: set[asyncio.Task[None]] = set()
+        self._spoke_at = time.monotonic()
+        self._left = asyncio.Event()
+
+    async def follow(self, start: Start) -> int:
+        """Start the runs, tell what becomes of them, and return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupted, signal.Signals(number).name)
+        await self._supervisor.ensure_runtime()
+        async with await self._supervisor.reader() as reader:
+            self._fleet = await reader.fleet()
+            self._ids = list(await start())
+            if not self._ids:
+                self._voice.result([], {}, 0)
+                return 0
+            if self._asked:
+                self._ask_pause()
+            return await self._watch(reader)
+
+    async def _watch(self, reader: Reader) -> int:
+        works = (self._tell(reader), self._keep_runtime(), self._speak_up(), self._until_left())
+        tasks = [asyncio.create_task(work) for work in works]
+        if self._timeout_s is not None:
+            asyncio.get_running_loop().call_later(self._timeout_s, self._timed_out)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (*tasks, *self._asking):
+                task.cancel()
+        return self._result()
+
+    def _result(self) -> int:
+        runs = self._runs()
+        code = LEFT if self._left.is_set() else 0
+        if code == 0 and not all(run.status is Status.COMPLETED for run in runs):
+            code = NOT_ALL
+        self._voice.result(runs, self._short, code)
+        return code
+
+    def _runs(self) -> list[Run]:
+        return [self._fleet.runs[ident] for ident in self._ids if ident in self._fleet.runs]
+
+    def _live(self) -> list[Run]:
+        return [run for run in self._runs() if not run.at_rest]
+
+    def _at_rest(self) -> bool:
+        return len(self._runs()) == len(self._ids) and not self._live()
+
+    # --- telling
+
+    async def _tell(self, reader: Reader) -> None:
+        self._short = short_ids(self._fleet.runs)
+        async for batch in reader.tail(self._fleet.seq):
+            for event in batch:
+                self._fold(event)
+            if self._at_rest():
+                return
+
+    def _fold(self, event: Event) -> None:
+        known = len(self._fleet.runs)
+        self._fleet.apply((event,))
+        if len(self._fleet.runs) != known:
+            self._short = short_ids(self._fleet.runs)
+        if event.run in self._ids and (said := change(self._fleet.runs[event.run], event)) is not None:
+            self._say(self._fleet.runs[event.run], said, event.at)
+
+    def _say(self, run: Run, said: Change, at: float) -> None:
+        self._voice.change(run, self._short[run.run], said, at)
+        self._spoke_at = time.monotonic()
+
+    async def _speak_up(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if time.monotonic() - self._spoke_at < QUIET_S:
+                continue
+            now, live = time.time(), self._live()
+            for run in live[:QUIET_LINES]:
+                self._say(run, Change("still", still(run, now)), now)
+            if len(live) > QUIET_LINES:
+                self._voice.note(f"… and {len(live) - QUIET_LINES} more runs are live")
+            self._spoke_at = time.monotonic()
+
+    # --- keeping a runtime
+
+    async def _keep_runtime(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not self._where.home.runtime_alive() and not self._at_rest():
+                self._voice.note("the runtime is gone: starting another one")
+                await self._revive()
+
+    async def _revive(self) -> None:
+        for tries_left in reversed(range(RUNTIME_TRIES)):
+            try:
+                await self._supervisor.ensure_runtime()
+                return
+            except RuntimeNotStarted:
+                if not tries_left:
+                    raise
+                await asyncio.sleep(1.0)
+
+    # --- pausing
+
+    async def _until_left(self) -> None:
+        await self._left.wait()
+
+    def _timed_out(self) -> None:
+        if self._live():
+            self._pause("--timeout is over")
+
+    def _interrupted(self, name: str) -> None:
+        self._pause(name)
+
+    def _pause(self, cause: str) -> None:
+        self._asked += 1
+        if self._asked == 1:
+            self._voice.note(f"{cause}: pausing at the next safe point; interrupt again to force it")
+        elif self._asked == 2:
+            self._voice.note(f"{cause}: pausing by force; interrupt again to leave the runs to the runtime")
+        else:
+            self._left.set()
+            return
+        self._spoke_at = time.monotonic()
+        self._ask_pause()
+
+    def _ask_pause(self) -> None:
+        for ident in self._ids:
+            task = asyncio.create_task(self._pause_one(ident))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _pause_one(self, ident: str) -> None:
+        force = self._asked >= 2
+        run = self._fleet.runs.get(ident)
+        if run is not None and run.at_rest:
+            return
+        args: dict[str, Json] = {"force": True} if force else {}
+        bound = run.attempt if force and run is not None else None
+        try:
+            answer = await self._supervisor.submit("pause", ident, attempt=bound, **args)
+        except (NoAnswer, AgentwatchError) as error:
+            self._voice.note(f"{ident[:4]}: the pause was not answered: {error}")
+            return
+        current = self._fleet.runs.get(ident)
+        if not answer.applied and (current is None or not current.at_rest):
+            self._voice.note(f"{ident[:4]}: the pause was refused: {answer.message}")

@@ -1,0 +1,75 @@
+"""How help reads: commands in groups, arguments as they are typed, and what stands behind `--` kept apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+GROUPS = {
+    "Run and watch": ("run", "attach"),
+    "See": ("ps", "show", "events", "checkpoints", "log"),
+    "Steer": ("pause", "resume", "kill", "resolve"),
+    "Set up": ("init", "policy", "runtime", "stop"),
+}
+
+AFTER_DASHES = "after_dashes"
+"""Key in a context's `meta` of the words behind `--`; None where there is no `--`."""
+
+
+class Grouped(TyperGroup):
+    """Lists the commands in groups."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the groups; a command that is in none comes last."""
+        known = self.list_commands(ctx)
+        named = {name for names in GROUPS.values() for name in names}
+        rest = tuple(name for name in known if name not in named)
+        wide = max(len(name) for name in known)
+        for title, names in [*GROUPS.items(), ("Commands", rest)]:
+            commands = [(name, self.get_command(ctx, name)) for name in names if name in known]
+            rows = [(name.ljust(wide), one.get_short_help_str(limit=80)) for name, one in commands if one is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class Command(TyperCommand):
+    """Shows arguments as they are typed, without the names of Python types."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS] RUN...`, and what may stand behind it."""
+        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        return ["[OPTIONS]", *(str(argument.metavar or argument.name) for argument in arguments)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then options."""
+        arguments, options = [], []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is None:
+                continue
+            if param.param_type_name == "argument":
+                arguments.append((str(param.metavar or param.name), record[1].replace("  [required]", "")))
+            else:
+                options.append(record)
+        for title, rows in (("Arguments", arguments), ("Options", options)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class DashCommand(Command):
+    """A command that takes another command's words behind `--`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep what stands behind the first `--` apart, in `ctx.meta`."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta[AFTER_DASHES] = args[cut + 1 :]
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Ends with the words behind the dashes."""
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]

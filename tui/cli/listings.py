@@ -1,0 +1,204 @@
+"""`ps`, `events` and `checkpoints`: lists of what the record holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import typer
+
+from store.errors import NoJournal
+from store.reader import Fleet, Reader
+from store.records import Event, Run
+from store.states import FINAL
+from tui.cli import shape
+from tui.cli.options import FollowOption, HomeOption, JsonOption, Place, RunArgument, UsageMistake, place
+from tui.cli.output import Column, complain, say, say_json, table
+from tui.cli.words import clock_ms, progress, short_ids
+from tui.console import formats, standing
+from tui.console.telling import Story
+from tui.plain import plain, plain_lines
+
+PAGE = 5000
+
+RUNS = (
+    Column("RUN", style="dim"),
+    Column("AGENT"),
+    Column("STATUS"),
+    Column("TASK", give=True),
+    Column("STEP", "right"),
+    Column("TOOL", give=True),
+    Column("QUIET", "right"),
+    Column("TOKENS", "right"),
+    Column("COST", "right"),
+    Column("WHY", give=True),
+)
+CHECKPOINTS = (
+    Column("NUMBER", "right"),
+    Column("STEP", "right"),
+    Column("TIME"),
+    Column("AGE", "right"),
+    Column("SIZE", "right"),
+    Column("ATTEMPT", "right"),
+    Column("LABEL", give=True),
+)
+
+
+def ps(context: typer.Context, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """List every run: what it does now, and why it stands if it does not go on."""
+    asyncio.run(_ps(place(context, home), as_json))
+
+
+async def _ps(where: Place, as_json: bool) -> None:
+    try:
+        async with await Reader.open(where.home) as reader:
+            fleet = await reader.fleet()
+    except NoJournal:
+        fleet = Fleet((), 0)
+    if as_json:
+        say_json([shape.run(run) for run in sorted(fleet.runs.values(), key=lambda run: run.created_at)])
+        return
+    if not fleet.runs:
+        say(f"Nothing has run here yet: begin with `{where.command('run --demo')}`.")
+        return
+    now = time.time()
+    short = short_ids(fleet.runs)
+    table(RUNS, [_row(run, short[run.run], now) for run in sorted(fleet.runs.values(), key=standing.order_key)])
+    if not where.home.runtime_alive() and any(not run.at_rest for run in fleet.runs.values()):
+        complain("No runtime is running: what is shown as live is how it was last seen.")
+
+
+def _row(run: Run, short: str, now: float) -> list[str]:
+    stands = standing.standing(run)
+    quiet = "–" if run.at_rest or not run.started_at else formats.age(now - run.last_event_at)
+    return [
+        short,
+        plain(run.agent),
+        stands.word,
+        plain(run.task) or progress(run) or "–",
+        str(run.step) if run.step else "–",
+        plain(run.tool) or "–",
+        quiet,
+        formats.count(run.tokens),
+        formats.money(run.cost_usd),
+        plain(standing.why(run, now)),
+    ]
+
+
+def events(
+    context: typer.Context,
+    run: RunArgument,
+    follow: FollowOption = False,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="Only the newest N.", show_default=False)
+    ] = 0,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Print the events of a run, oldest first: everything that is shown anywhere comes from them."""
+    asyncio.run(_events(place(context, home), run, follow, last, as_json))
+
+
+async def _events(where: Place, name: str, follow: bool, last: int, as_json: bool) -> None:
+    async with await Reader.open(where.home) as reader:
+        fleet = await reader.fleet()
+        run = fleet.find(name)
+        past = await chain(reader, run, last)
+        if as_json and not follow:
+            say_json([shape.event(event) for event in past])
+            return
+        for event in past:
+            _say_event(event, as_json)
+        if follow:
+            async for event in later(reader, fleet, run.run):
+                _say_event(event, as_json)
+
+
+async def chain(reader: Reader, run: Run, last: int = 0) -> list[Event]:
+    """The newest `last` events of a run (0: all of them), oldest first."""
+    pages: list[list[Event]] = []
+    head, wanted = run.last_seq, last or float("inf")
+    while head and wanted > 0:
+        page = await reader.events_of(head, int(min(PAGE, wanted)))
+        if not page:
+            break
+        pages.append(page)
+        wanted -= len(page)
+        head = page[0].prev
+    return [event for page in reversed(pages) for event in page]
+
+
+async def later(reader: Reader, fleet: Fleet, run: str) -> AsyncIterator[Event]:
+    """Events of a run after those in `fleet`, as they come, until the run is over for good."""
+    if fleet.runs[run].status in FINAL:
+        return
+    async for batch in reader.tail(fleet.seq):
+        fleet.apply(batch)
+        for event in batch:
+            if event.run == run:
+                yield event
+        if fleet.runs[run].status in FINAL:
+            return
+
+
+def _say_event(event: Event, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(shape.event(event)))
+        return
+    told = Story((event,)).entries
+    what = told[0].what if told else ""
+    outcome = f": {told[0].outcome}" if told and told[0].outcome else ""
+    say(f"{event.seq:>7}  {clock_ms(event.at)}  {event.kind:<16}  {plain(what + outcome)}".rstrip())
+
+
+def checkpoints(
+    context: typer.Context,
+    run: RunArgument,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[NUMBER]", help="Print the state of this one.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the checkpoints of a run, or print the state that one of them holds."""
+    asyncio.run(_checkpoints(place(context, home), run, number, as_json))
+
+
+async def _checkpoints(where: Place, name: str, number: int | None, as_json: bool) -> None:
+    async with await Reader.open(where.home) as reader:
+        run = (await reader.fleet()).find(name)
+        refs = await reader.checkpoints(run.run)
+        if number is not None:
+            one = await reader.checkpoint(run.run, number)
+            if one is None:
+                there = f"1 to {refs[-1].number}" if refs else "none"
+                raise UsageMistake(f"Run {run.run} has no checkpoint {number}: it has {there}.")
+            if as_json:
+                say_json(shape.checkpoint(one.ref) | {"state": one.state})
+            else:
+                for line in plain_lines(json.dumps(one.state, indent=2, ensure_ascii=False)):
+                    say(line)
+            return
+    if as_json:
+        say_json([shape.checkpoint(ref) for ref in refs])
+    elif not refs:
+        say(f"Run {run.run} of {plain(run.agent)} has no checkpoint.")
+    else:
+        now = time.time()
+        rows = [
+            [
+                str(ref.number),
+                str(ref.step),
+                formats.moment(ref.at, now),
+                formats.age(now - ref.at),
+                formats.size(ref.size_bytes),
+                str(ref.attempt),
+                plain(ref.label or "–"),
+            ]
+            for ref in refs
+        ]
+        table(CHECKPOINTS, rows)

@@ -1,0 +1,218 @@
+"""`show`: one run in plain lines, for a screen reader, a log or a chat."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from store.events import Kind
+from store.reader import Reader
+from store.records import Action, CheckpointRef, Event, Json, Run
+from store.states import FINAL, Status, StopReason
+from tui.cli import shape
+from tui.cli.listings import chain
+from tui.cli.options import HomeOption, JsonOption, Place, RunArgument, place
+from tui.cli.output import say, say_json
+from tui.cli.words import checkpoint_name, clock_ms, limit, moment, progress, short_ids
+from tui.console import formats, standing
+from tui.console.telling import brief, brief_result, call
+from tui.console.verdict import verdict
+from tui.plain import plain
+
+LABEL = 12
+LATEST = 8
+"""Changes of status that are shown."""
+LOG_LINES = 12
+RECENT = 2000
+"""Events that the five answers look back over."""
+_KEY = re.compile(r" \(\w\)(?=[.,:; ]|$)")
+"""A key of the console, named in an answer: there are none here."""
+
+
+def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Show one run: where it stands and why, the evidence, what is in flight, and what can be done."""
+    asyncio.run(_show(place(context, home), run, as_json))
+
+
+async def _show(where: Place, name: str, as_json: bool) -> None:
+    async with await Reader.open(where.home) as reader:
+        fleet = await reader.fleet()
+        run = fleet.find(name)
+        actions = await reader.actions(run.run)
+        events = await chain(reader, run)
+        refs = await reader.checkpoints(run.run)
+    if as_json:
+        say_json(shape.whole(run, actions, events, refs))
+        return
+    page = Page(run, short_ids(fleet.runs)[run.run], actions, events, refs, time.time())
+    for line in page.lines(where):
+        say(line)
+
+
+class Page:
+    """Everything that is told of one run."""
+
+    def __init__(
+        self,
+        run: Run,
+        short: str,
+        actions: Sequence[Action],
+        events: Sequence[Event],
+        refs: Sequence[CheckpointRef],
+        now: float,
+    ) -> None:
+        self.run = run
+        self.short = short
+        self.open = [one for one in actions if one.ended_at is None]
+        self.events = events
+        self.refs = refs
+        self.now = now
+
+    def lines(self, where: Place) -> Iterator[str]:
+        yield self.head()
+        yield from labelled("Goal", [plain(self.run.goal)] if self.run.goal else [])
+        yield from self.answers()
+        yield from labelled("Doing", self.doing())
+        yield from labelled("Spent", [self.spent()])
+        yield from labelled("Why", self.why())
+        yield from self.evidence()
+        yield from self.open_actions(where)
+        yield from labelled("Checkpoint", self.checkpoints())
+        yield from labelled("Lately", self.lately())
+        yield from labelled("Next", [where.command(text) for text in next_commands(self.run, self.short)])
+
+    def head(self) -> str:
+        run = self.run
+        reason = f" {run.reason}" if run.reason and str(run.reason).lower() != str(run.status) else ""
+        at = run.rested_at if run.at_rest and run.rested_at else run.last_event_at
+        what = "" if run.at_rest else " last sign of life"
+        return (
+            f"{plain(run.agent)} {self.short}: {standing.standing(run).word}.{reason + ',' if reason else what}"
+            f" {moment(at, self.now)}, {formats.ago(self.now - at)}."
+        )
+
+    def answers(self) -> Iterator[str]:
+        """The five answers an operator wants at a glance."""
+        for question, answer in verdict(self.run, self.events[-RECENT:], self.now).rows():
+            figures = _KEY.sub("", plain(answer.figures))
+            yield from labelled(question, [f"{answer.word.capitalize()}. {figures}".rstrip()], colon="")
+
+    def doing(self) -> list[str]:
+        run = self.run
+        said = [plain(part) for part in (run.task, run.step_name) if part]
+        if run.step:
+            said.append(f"step {run.step}")
+        if (done := progress(run)) and done not in said:
+            said.append(done)
+        if run.attempt:
+            process = f"process {run.pid}" if run.pid is not None else "no process"
+            said.append(f"attempt {run.attempt}, {process}")
+        return [", ".join(dict.fromkeys(said))] if said else []
+
+    def spent(self) -> str:
+        run = self.run
+        took = formats.span((run.rested_at or self.now) - run.started_at) if run.started_at else "0 s"
+        cached = f" and {formats.count(run.cached_tokens)} cached" if run.cached_tokens else ""
+        limits = ", ".join(limit(name, value) for name, value in run.limits.items())
+        return (
+            f"{formats.count(run.tokens)} tokens{cached}, {formats.money(run.cost_usd)}, "
+            f"{formats.plural(run.actions, 'action')}, {took}; {'limits ' + limits if limits else 'no limit'}"
+        )
+
+    def why(self) -> list[str]:
+        said = [plain(standing.why(self.run, self.now)), plain(str(self.run.evidence.get("summary") or ""))]
+        return [part for part in dict.fromkeys(said) if part]
+
+    def evidence(self) -> Iterator[str]:
+        evidence = self.run.evidence
+        figures = evidence.get("figures")
+        if isinstance(figures, dict) and figures:
+            said = [f"{plain(str(name))} {plain(brief(value))}" for name, value in figures.items()]
+            yield from labelled("Figures", [", ".join(said)])
+        calls = evidence.get("calls")
+        if isinstance(calls, list):
+            yield from labelled("Calls", [_call(one) for one in calls if isinstance(one, dict)])
+        tail = evidence.get("log_tail")
+        if isinstance(tail, list) and tail:
+            yield from labelled("Log", [plain(str(line)) for line in tail[-LOG_LINES:]])
+        offer = evidence.get("offer")
+        if offer:
+            yield from labelled("Offer", [plain(brief(one)) for one in (offer if isinstance(offer, list) else [offer])])
+
+    def open_actions(self, where: Place) -> Iterator[str]:
+        flying = [one for one in self.open if not one.in_doubt]
+        yield from labelled("In flight", [self._action(one) for one in flying])
+        for one in self.open:
+            if not one.in_doubt:
+                continue
+            said = [self._action(one)]
+            if one.check_hint:
+                said.append(f"To be sure, look here: {plain(one.check_hint)}")
+            said += [
+                where.command(f"resolve {self.short} {plain(one.id)} --done") + "     it happened",
+                where.command(f"resolve {self.short} {plain(one.id)} --retry") + "    it did not, do it now",
+            ]
+            yield from labelled("In doubt", said)
+        if not self.open and not self.run.at_rest:
+            yield from labelled("In flight", ["nothing"])
+
+    def _action(self, one: Action) -> str:
+        age = formats.ago(self.now - one.began_at)
+        return f"{plain(call(one.tool, one.args))}, begun {clock_ms(one.began_at)}, {age} (action {plain(one.id)})"
+
+    def checkpoints(self) -> list[str]:
+        if not self.refs:
+            return ["none"]
+        last = self.refs[-1]
+        number = f"; {len(self.refs)} kept" if len(self.refs) > 1 else ""
+        size = formats.size(last.size_bytes)
+        return [f"{checkpoint_name(last)}, step {last.step}, {size}, {formats.ago(self.now - last.at)}{number}"]
+
+    def lately(self) -> list[str]:
+        moves = [event for event in self.events if event.kind == Kind.STATUS][-LATEST:]
+        said = []
+        for event in moves:
+            body = event.body
+            cause = plain(str(body.get("cause") or body.get("why") or ""))
+            said.append(f"{formats.moment(event.at, self.now)} {body.get('from')} → {body.get('to')}: {cause}")
+        return said
+
+
+def _call(one: dict[str, Json]) -> str:
+    step = f"step {one['step']}: " if one.get("step") else ""
+    result = plain(brief_result(one.get("result")))
+    said = plain(call(str(one.get("tool") or "call"), one.get("args")))
+    return f"{step}{said} → {result}" if result else f"{step}{said}"
+
+
+def labelled(label: str, said: Sequence[str], colon: str = ":") -> Iterator[str]:
+    """A label, and what is said under it, aligned."""
+    for position, line in enumerate(said):
+        head = f"{label}{colon}" if position == 0 else ""
+        yield f"{head:<{LABEL}} {line}".rstrip()
+
+
+def next_commands(run: Run, short: str) -> list[str]:
+    """What a person would do next with a run, as commands without the program's name."""
+    if run.status is Status.NEEDS_REVIEW:
+        return []
+    if run.status in FINAL:
+        return [f"events {short}"]
+    if not run.at_rest:
+        return [f"pause {short}", f"log {short} --follow"]
+    return [resume_command(run, short), f"kill {short}"]
+
+
+def resume_command(run: Run, short: str) -> str:
+    """How this run is let go on, by why it stands."""
+    if run.reason is StopReason.BUDGET_EXCEEDED:
+        spent = [name for name in run.limits if (standing.spent(run, name, time.time()) or 0) >= run.limits[name]]
+        key = (spent or list(run.limits) or ["cost_usd"])[0]
+        return f"resume {short} --budget {key}={2 * run.limits.get(key, 1):g}"
+    if run.reason in (StopReason.LOOP_DETECTED, StopReason.NO_PROGRESS):
+        return f'resume {short} --note "…"'
+    return f"resume {short}"

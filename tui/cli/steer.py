@@ -1,0 +1,174 @@
+"""`pause`, `resume` and `resolve`: what an operator asks of runs, and the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from store.reader import Fleet, Reader
+from store.records import Action, Answer, Json, Run
+from tui.cli.options import (
+    HomeOption,
+    JsonOption,
+    Place,
+    RunArgument,
+    RunsArgument,
+    UsageMistake,
+    budgets,
+    json_value,
+    place,
+)
+from tui.cli.output import complain, say, say_json
+from tui.cli.words import short_ids
+from tui.plain import plain
+from tui.supervisor import Supervisor
+
+NOT_ALL = 3
+"""Exit code where something was refused."""
+
+
+async def look(where: Place, names: Sequence[str]) -> tuple[Fleet, list[Run]]:
+    """All runs, and those that `names` mean, each once.  Raises `UnknownRun`, `AmbiguousRun`, `NoJournal`."""
+    async with await Reader.open(where.home) as reader:
+        fleet = await reader.fleet()
+    return fleet, list({run.run: run for run in map(fleet.find, names)}.values())
+
+
+async def ask(
+    where: Place, kind: str, runs: Sequence[Run], *, bound: bool = False, timeout_s: float = 15.0, **args: Json
+) -> list[Answer]:
+    """Ask the same of several runs at once; `bound` ties the request to the attempt that is seen now."""
+    supervisor = Supervisor(where.home)
+    return await asyncio.gather(
+        *(
+            supervisor.submit(kind, run.run, attempt=run.attempt if bound else None, timeout_s=timeout_s, **args)
+            for run in runs
+        )
+    )
+
+
+def tell(fleet: Fleet, runs: Sequence[Run], answers: Sequence[Answer], as_json: bool) -> int:
+    """Print what became of each request; the exit code that says whether all were applied."""
+    if as_json:
+        say_json(
+            [
+                {"run": run.run, "agent": run.agent, "applied": answer.applied, "message": answer.message}
+                for run, answer in zip(runs, answers, strict=True)
+            ]
+        )
+    else:
+        short = short_ids(fleet.runs)
+        for run, answer in zip(runs, answers, strict=True):
+            name = f"{plain(run.agent)} {short[run.run]}"
+            if answer.applied:
+                say(f"{name}: {plain(answer.message)}")
+            else:
+                complain(f"{name}: refused. {plain(answer.message)}")
+    return 0 if all(answer.applied for answer in answers) else NOT_ALL
+
+
+def pause(
+    context: typer.Context,
+    runs: RunsArgument,
+    park: Annotated[
+        bool, typer.Option("--park", help="End the process, too; resume goes on from the last checkpoint.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do not wait for a safe point; an action in flight comes into doubt.")
+    ] = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Pause runs at their next safe point."""
+    where = place(context, home)
+
+    async def act() -> int:
+        fleet, found = await look(where, runs)
+        args: dict[str, Json] = ({"park": True} if park else {}) | ({"force": True} if force else {})
+        return tell(fleet, found, await ask(where, "pause", found, bound=force, **args), as_json)
+
+    raise typer.Exit(asyncio.run(act()))
+
+
+def resume(
+    context: typer.Context,
+    runs: RunsArgument,
+    note: Annotated[
+        str | None,
+        typer.Option("--note", metavar="TEXT", help="What the agent's model is told first.", show_default=False),
+    ] = None,
+    from_: Annotated[
+        int | None,
+        typer.Option("--from", metavar="N", min=1, help="Go on from checkpoint N.", show_default=False),
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", metavar="KEY=VALUE", help="A new limit, e.g. cost_usd=10.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Let runs go on: from where they are held, else from their last checkpoint."""
+    where = place(context, home)
+    args: dict[str, Json] = {}
+    if note is not None:
+        args["note"] = note
+    if from_ is not None:
+        args["checkpoint"] = from_
+    if budget:
+        args["limits"] = budgets(budget)
+
+    async def act() -> int:
+        fleet, found = await look(where, runs)
+        return tell(fleet, found, await ask(where, "resume", found, **args), as_json)
+
+    raise typer.Exit(asyncio.run(act()))
+
+
+def resolve(
+    context: typer.Context,
+    run: RunArgument,
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help="The action in doubt, as `show` names it.", show_default=False)
+    ],
+    done: Annotated[bool, typer.Option("--done", help="It happened: do not do it again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="It did not happen: do it again.")] = False,
+    result: Annotated[
+        str | None,
+        typer.Option("--result", metavar="JSON", help="With --done: what it returned.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Say what became of an action in doubt, so that its run may go on."""
+    if done == retry:
+        raise UsageMistake("Say either --done (it happened) or --retry (it did not).")
+    if result is not None and retry:
+        raise UsageMistake("--result goes with --done: what is done again brings its own result.")
+    where = place(context, home)
+    args: dict[str, Json] = {"outcome": "done" if done else "retry"}
+    if result is not None:
+        args["result"] = json_value(result, "--result")
+
+    async def act() -> int:
+        fleet, found = await look(where, [run])
+        async with await Reader.open(where.home) as reader:
+            actions = await reader.actions(found[0].run)
+        ident = doubted(found[0], actions, action)
+        return tell(fleet, found, await ask(where, "resolve", found, bound=True, action=ident, **args), as_json)
+
+    raise typer.Exit(asyncio.run(act()))
+
+
+def doubted(run: Run, actions: Sequence[Action], name: str) -> str:
+    """The id of the action not cleared that `name` is or unambiguously begins.  Raises `UsageMistake`."""
+    open_ones = [one.id for one in actions if one.ended_at is None]
+    meant = [ident for ident in open_ones if ident == name] or [ident for ident in open_ones if ident.startswith(name)]
+    if len(meant) == 1:
+        return meant[0]
+    there = ", ".join(open_ones[:5]) if open_ones else "none"
+    problem = "begins several actions" if meant else "is no action in doubt"
+    raise UsageMistake(f"{name!r} {problem} of {run.agent} {run.run}: it has {there}.")
