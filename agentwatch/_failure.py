@@ -1,0 +1,86 @@
+"""What a tool's exception says, and whether it proves that nothing happened."""
+
+from __future__ import annotations
+
+import errno
+
+from agentwatch._wire import text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_NEVER_ARRIVED = frozenset({errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN})
+_THROTTLED = 429
+_DEEPEST = 8
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """The `error` of an `action.end`: {type, message, happened?, status?, retry_after_s?}."""
+    told: dict[str, Any] = {"type": text(type(error).__name__, 200), "message": text(_message(error))}
+    status, after = _status(error), None
+    if status is not None:
+        told["status"] = status
+        after = _retry_after(error)
+    if after is not None:
+        told["retry_after_s"] = after
+    said = getattr(error, "happened", None)
+    if isinstance(said, bool):
+        told["happened"] = said
+    elif status == _THROTTLED or (status is None and _never_arrived(error)):
+        told["happened"] = False
+    return told
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """Whether the connection was refused or had nowhere to go.
+
+    Only what the exception wraps is followed, never `__context__`: an earlier attempt at something else whose failure
+    was being dealt with proves nothing about this one.
+    """
+    seen: object = error
+    for _ in range(_DEEPEST):
+        if isinstance(seen, ConnectionRefusedError) or type(seen).__name__ == "gaierror":
+            return True
+        if isinstance(seen, OSError) and seen.errno in _NEVER_ARRIVED:
+            return True
+        inner = _wrapped(seen)
+        if inner is None:
+            return False
+        seen = inner
+    return False
+
+
+def _wrapped(error: object) -> BaseException | None:
+    args = getattr(error, "args", None)
+    first = args[0] if isinstance(args, tuple) and args else None
+    for inner in (getattr(error, "__cause__", None), getattr(error, "reason", None), first):
+        if isinstance(inner, BaseException):
+            return inner
+    return None
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status, as urllib (`code`), aiohttp (`status`), httpx and requests (`response.status_code`) tell it."""
+    response = getattr(error, "response", None)
+    for owner, name in ((error, "status_code"), (error, "status"), (response, "status_code"), (error, "code")):
+        found = getattr(owner, name, None)
+        if isinstance(found, int) and 100 <= found <= 599 and not isinstance(error, SystemExit):
+            return int(found)
+    return None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    headers = getattr(error, "headers", None) or getattr(getattr(error, "response", None), "headers", None)
+    try:
+        seconds = float(headers.get("Retry-After")) if headers is not None else -1.0
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return seconds if 0 <= seconds <= 86_400 else None

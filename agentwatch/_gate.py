@@ -1,0 +1,265 @@
+"""One external action on its way through the gate: asked for, done, and its end told."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import time
+
+from agentwatch import _wire
+from agentwatch._errors import Stopped, ToolFailed
+from agentwatch._failure import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from agentwatch._client import Client
+
+    Key = Callable[[dict[str, Any]], str]
+    """Makes the key from the arguments, after redaction."""
+
+_KEY_LIMIT = 500
+_TOOL_LIMIT = 200
+
+_within: contextvars.ContextVar[str] = contextvars.ContextVar("agentwatch_action")
+"""Id of the action that the running code is part of."""
+
+
+class Traits:
+    """What is declared of a tool, whatever its arguments."""
+
+    __slots__ = ("check_hint", "dependency", "idempotent", "poll", "redact", "replay", "timeout_s", "tool")
+
+    def __init__(
+        self,
+        tool: str,
+        *,
+        dependency: str | None = None,
+        idempotent: bool = False,
+        replay: bool | None = None,
+        poll: bool = False,
+        timeout_s: float | None = None,
+        redact: tuple[str, ...] = (),
+        check_hint: str | None = None,
+    ) -> None:
+        if not tool or len(tool) > _TOOL_LIMIT:
+            raise ValueError(f"a tool needs a name of 1 to {_TOOL_LIMIT} characters, not {tool[:40]!r}")
+        self.tool = tool
+        self.dependency = dependency
+        self.idempotent = bool(idempotent)
+        self.replay = replay
+        self.poll = bool(poll)
+        self.timeout_s = timeout_s
+        self.redact = (redact,) if isinstance(redact, str) else tuple(redact)
+        self.check_hint = check_hint
+
+
+class Call:
+    """An action with its arguments.  Each try of it has an id of its own."""
+
+    def __init__(self, client: Client, traits: Traits, args: dict[str, Any], key: Key | None = None) -> None:
+        self.client = client
+        self._traits = traits
+        self._args = args
+        self._key = key
+        self._fields: dict[str, Any] = {}
+        self._encoded = b""
+        self._began = 0.0
+        self._token: contextvars.Token[str] | None = None
+        self.id = ""
+        self.result: Any = None
+        """What was recorded, once `begin` said that the action is not to be done."""
+        self.gave_up = ""
+        """Why the runtime wants no further try."""
+
+    # --- as a whole, with its retries
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        """Do the action once the runtime allows it, and again as often as the runtime says."""
+        while self.begin():
+            failure: Exception
+            try:
+                result = function()
+            except Exception as error:
+                failure = error
+            except BaseException as error:
+                self.interrupted(error)
+                raise
+            else:
+                self.succeeded(result)
+                return result
+            delay_s = self.failed(failure)
+            if delay_s is None:
+                self._give_up(failure)
+            else:
+                time.sleep(delay_s)
+        return self.result
+
+    async def run_async(self, function: Callable[[], Awaitable[Any]]) -> Any:
+        """The same without blocking the event loop."""
+        import asyncio
+
+        while await self.begin_async():
+            failure: Exception
+            try:
+                result = await function()
+            except Exception as error:
+                failure = error
+            except BaseException as error:
+                self.interrupted(error, block=False)
+                raise
+            else:
+                self.succeeded(result, block=False)
+                return result
+            delay_s = await self.failed_async(failure)
+            if delay_s is None:
+                self._give_up(failure)
+            else:
+                await asyncio.sleep(delay_s)
+        return self.result
+
+    def _give_up(self, failure: Exception) -> None:
+        if self.gave_up:
+            raise ToolFailed(self.gave_up) from failure
+        raise failure
+
+    # --- piece by piece
+
+    def begin(self) -> bool:
+        """Ask; True if the action is to be done now, False if its `result` is on record.  Raises `Stopped`."""
+        if not self.client.welcome:
+            self.client.connect()
+        asked = self._ask()
+        try:
+            return self._ruled(self.client.ask(self.id, asked))
+        except BaseException as error:
+            self._withdraw(error, block=True)
+            raise
+
+    async def begin_async(self) -> bool:
+        """The same without blocking the event loop."""
+        if not self.client.welcome:
+            await self.client.connect_async()
+        asked = self._ask()
+        try:
+            return self._ruled(await self.client.ask_async(self.id, asked))
+        except BaseException as error:
+            self._withdraw(error, block=False)
+            raise
+
+    def succeeded(self, result: Any, *, block: bool = True) -> None:
+        """Tell that it happened; not waited for."""
+        encoded, unavailable = _wire.result(result)
+        fields = self._end(ok=True)
+        if unavailable:
+            fields["result_unavailable"] = True
+        self._tell_end(_wire.frame(fields, result=encoded), block=block)
+
+    def interrupted(self, error: BaseException, *, block: bool = True) -> None:
+        """Tell that the code doing it was cancelled, so that nobody knows whether it happened."""
+        self._tell_end(_wire.frame(self._end(ok=False) | {"error": describe(error)}), block=block)
+
+    def failed(self, error: Exception) -> float | None:
+        """Tell that it failed; seconds until the next try, None if there is none.  Raises `Stopped`."""
+        said = self._failure(error)
+        return self._after_failure(self.client.ask(self.id, said, kept=True))
+
+    async def failed_async(self, error: Exception) -> float | None:
+        """The same without blocking the event loop."""
+        said = self._failure(error)
+        return self._after_failure(await self.client.ask_async(self.id, said, kept=True))
+
+    # --- frames
+
+    def _ask(self) -> bytes:
+        """The begin of the next try."""
+        if not self._fields:
+            self._fields = self._begin_fields()
+        else:
+            self._fields["retry_of"] = self.id
+        self.id = self._fields["id"] = self.client.new_id()
+        return _wire.frame(self._fields, args=self._encoded)
+
+    def _begin_fields(self) -> dict[str, Any]:
+        """Everything but the arguments, which are encoded once: the tool may change what it was given."""
+        traits, args = self._traits, self._args
+        for name in traits.redact:
+            if name in args:
+                args = args | {name: _wire.redacted(args[name], self.client.redact_key)}
+        self._encoded = _wire.arguments(args)
+        fields: dict[str, Any] = {
+            "t": "action.begin",
+            "id": "",
+            "tool": traits.tool,
+            "step": self.client.step,
+            "idempotent": traits.idempotent,
+        }
+        if self._key is not None:
+            fields["key"] = _short(self._key(args))
+        if traits.poll:
+            fields["poll"] = True
+        for name in ("dependency", "replay", "timeout_s", "check_hint"):
+            if getattr(traits, name) is not None:
+                fields[name] = getattr(traits, name)
+        parent = _within.get("")
+        if parent:
+            fields["parent"] = parent
+        return fields
+
+    def _ruled(self, answer: dict[str, Any]) -> bool:
+        verdict = answer.get("verdict")
+        if verdict == "stop":
+            raise stopped(answer)
+        if verdict == "replay":
+            self.result = answer.get("result")
+            return False
+        self._began = time.perf_counter()
+        self._token = _within.set(self.id)
+        return True
+
+    def _withdraw(self, error: BaseException, *, block: bool) -> None:
+        if not isinstance(error, Stopped):
+            self.client.end(self.id, _wire.frame({"t": "action.withdraw", "id": self.id}), block=block)
+
+    def _end(self, *, ok: bool) -> dict[str, Any]:
+        duration = round(time.perf_counter() - self._began, 6)
+        if self._token is not None:
+            # A block may be left in another context than it was entered in (an async generator's, say).
+            with contextlib.suppress(ValueError):
+                _within.reset(self._token)
+            self._token = None
+        return {"t": "action.end", "id": self.id, "ok": ok, "duration_s": duration}
+
+    def _failure(self, error: Exception) -> bytes:
+        said = _wire.frame(self._end(ok=False) | {"error": describe(error)})
+        self.client.last_end = self.id
+        return said
+
+    def _tell_end(self, said: bytes, *, block: bool) -> None:
+        self.client.end(self.id, said, block=block)
+        self.client.last_end = self.id
+
+    def _after_failure(self, answer: dict[str, Any]) -> float | None:
+        if answer.get("verdict") == "stop":
+            raise stopped(answer)
+        delay_s = answer.get("retry_after_s")
+        if isinstance(delay_s, (int, float)):
+            return max(0.0, float(delay_s))
+        self.gave_up = str(answer.get("message") or "")
+        return None
+
+
+def _short(key: str) -> str:
+    """The key, or where it is too long its beginning with a digest: different keys must stay different."""
+    if len(key) <= _KEY_LIMIT:
+        return key
+    import hashlib
+
+    return f"{key[:400]}…{hashlib.sha256(_wire.encode_loosely(key)).hexdigest()}"
+
+
+def stopped(answer: dict[str, Any]) -> Stopped:
+    """The exception that a stop verdict asks for."""
+    return Stopped(str(answer.get("reason")), str(answer.get("message") or ""))

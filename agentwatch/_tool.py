@@ -1,0 +1,154 @@
+"""`@agentwatch.tool`: a function whose every call goes through the gate."""
+
+from __future__ import annotations
+
+import functools
+
+from agentwatch._gate import Call, Traits
+from agentwatch._session import current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from inspect import Signature
+    from typing import Any, Protocol, TypeVar, overload
+
+    from agentwatch._gate import Key
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    class Tool(Protocol):
+        """Declares a tool, with or without arguments of its own."""
+
+        @overload
+        def __call__(self, function: F, /) -> F: ...
+
+        @overload
+        def __call__(
+            self,
+            name: str | None = None,
+            *,
+            key: str | None = None,
+            dependency: str | None = None,
+            idempotent: bool = False,
+            replay: bool | None = None,
+            poll: bool = False,
+            timeout_s: float | None = None,
+            redact: Iterable[str] = (),
+            check_hint: str | None = None,
+        ) -> Callable[[F], F]: ...
+
+
+def _tool(
+    name: Any = None,
+    *,
+    key: str | None = None,
+    dependency: str | None = None,
+    idempotent: bool = False,
+    replay: bool | None = None,
+    poll: bool = False,
+    timeout_s: float | None = None,
+    redact: Iterable[str] = (),
+    check_hint: str | None = None,
+) -> Any:
+    """Declare a function, or an `async def`, to be an external action.
+
+    name: what the console calls it; the function's own name if not given.
+    key: a template such as "reply-{ticket}", filled from the arguments: names one action for the run's whole life.
+    dependency: the host or service it leans on, for the circuit breaker.
+    idempotent: doing it twice does no harm, so after a crash it is simply done again.
+    replay: whether a success on record is returned in place of doing it again; by default unless idempotent.
+    poll: it is called again and again on purpose, to see whether something has changed.
+    timeout_s: how long it may take, in seconds.
+    redact: names of arguments whose values must not leave this process.
+    check_hint: tells a person how to find out whether it happened.
+
+    Raises `TypeError` for a key or a redaction that names no parameter, and for generator functions.
+    """
+    if callable(name):
+        return _tool()(name)
+
+    def declare(function: Any) -> Any:
+        traits = Traits(
+            name or getattr(function, "__name__", type(function).__name__),
+            dependency=dependency,
+            idempotent=idempotent,
+            replay=replay,
+            poll=poll,
+            timeout_s=timeout_s,
+            redact=(redact,) if isinstance(redact, str) else tuple(redact),
+            check_hint=check_hint,
+        )
+        return _guard(function, traits, key)
+
+    return declare
+
+
+tool: Tool = _tool
+_tool.__name__ = _tool.__qualname__ = "tool"
+
+
+def _guard(function: Any, traits: Traits, key: str | None) -> Any:
+    import inspect
+
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{traits.tool} cannot be a tool: a generator has no one moment at which it happens")
+    signature = inspect.signature(function)
+    _check_names(signature, traits, key)
+    template: Key | None = key.format_map if key is not None else None
+
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+
+        @functools.wraps(function)
+        async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+            client = current()
+            if client is None:
+                return await function(*args, **kwargs)
+            call = Call(client, traits, _bound(signature, args, kwargs), template)
+            return await call.run_async(lambda: function(*args, **kwargs))
+
+        return guarded_async
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        client = current()
+        if client is None:
+            return function(*args, **kwargs)
+        call = Call(client, traits, _bound(signature, args, kwargs), template)
+        return call.run(lambda: function(*args, **kwargs))
+
+    return guarded
+
+
+def _check_names(signature: Signature, traits: Traits, key: str | None) -> None:
+    parameters = signature.parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = {parameter.name for parameter in parameters}
+    missing = [name for name in traits.redact if name not in known]
+    if missing:
+        raise TypeError(f"{traits.tool} has no parameter {missing[0]!r} to redact")
+    for name in _fields(key or ""):
+        if name not in known:
+            raise TypeError(f"the key {key!r} of {traits.tool} names {name!r}, which is none of its parameters")
+
+
+def _fields(template: str) -> list[str]:
+    """Names that a format string asks for."""
+    from string import Formatter
+
+    names = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
+    return [name.partition(".")[0].partition("[")[0] for name in names]
+
+
+def _bound(signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by the names of their parameters, defaults filled in.  Raises `TypeError` as the call would."""
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    named: dict[str, Any] = {}
+    for number, (name, value) in enumerate(bound.arguments.items()):
+        if signature.parameters[name].kind.name == "VAR_KEYWORD":
+            named.update(value)
+        elif number > 0 or name not in ("self", "cls"):
+            named[name] = value
+    return named
