@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import tempfile
 import time
 
 import agentwatch.__main__ as launcher
@@ -45,30 +46,32 @@ class Supervisor:
             return False
         self.home.create()
         command = [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(self.home.root)]
-        process = subprocess.Popen(  # noqa: ASYNC220 (returns at once: the runtime outlives this process)
-            command,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        began = time.time()
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(  # noqa: ASYNC220 (returns at once: the runtime outlives this process)
+                command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+            )
+            try:
+                await self._until_up(process, time.time(), timeout_s)
+            except RuntimeNotStarted as error:
+                said.seek(0)
+                raise RuntimeNotStarted(said.read().decode(errors="replace").strip() or str(error)) from error
+        # It outlives this process: nobody waits for it here, and Popen need not warn of that.
+        process.returncode = 0
+        return True
+
+    async def _until_up(self, process: subprocess.Popen[bytes], began: float, timeout_s: float) -> None:
         while time.time() - began < timeout_s:
             beat = self.home.beat()
             if beat is not None and beat.at >= began and self.home.runtime_alive():
-                assert process.stderr is not None
-                process.stderr.close()
-                return True
+                return
+            # Another client's runtime may have won the lock: then ours ends, and that one is as good.
             if process.poll() is not None and not self.home.runtime_alive():
-                assert process.stderr is not None
-                said = process.stderr.read().decode(errors="replace").strip()
-                raise RuntimeNotStarted(said or f"The runtime ended at once (exit {process.returncode}).")
+                raise RuntimeNotStarted(f"The runtime ended at once (exit {process.returncode}).")
             await asyncio.sleep(0.02)
         raise RuntimeNotStarted(f"The runtime did not come up within {timeout_s:.0f} s: see {self.home.runtime_log}.")
 
     async def submit(
-        self, kind: str, run: str = "", *, attempt: int | None = None, timeout_s: float = 15.0, **args: Json
+        self, kind: str, run: str = "", *, attempt: int | None = None, answer_within_s: float = 15.0, **args: Json
     ) -> Answer:
         """Ask the runtime for something and wait for its journalled answer.
 
@@ -81,10 +84,10 @@ class Supervisor:
         async with await self.reader() as reader:
             seq = await reader.last_seq()
             command = await control.submit(self.home, kind, run, attempt=attempt, **args)
-            answer = await control.answer(reader, command, after_seq=seq, timeout_s=timeout_s)
+            answer = await control.answer(reader, command, after_seq=seq, timeout_s=answer_within_s)
         if answer is None:
             raise NoAnswer(
-                f"The runtime has not answered within {timeout_s:.0f} s. The request stays valid for "
+                f"The runtime has not answered within {answer_within_s:.0f} s. The request stays valid for "
                 f"{control.EXPIRES_S:.0f} s; `agentwatch ps` shows what became of it."
             )
         return answer
