@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +71,8 @@ class Reader:
     def __init__(self, db: aiosqlite.Connection, path: Path) -> None:
         self._db = db
         self._path = path
+        self.caught_up_at = float("-inf")
+        """Monotonic time at which `tail` last found nothing that it had not yielded."""
 
     @classmethod
     async def open(cls, home: Home) -> Self:
@@ -166,6 +169,7 @@ class Reader:
                 while events := await self._after(seq, TAIL_BATCH):
                     seq = events[-1].seq
                     yield events
+            self.caught_up_at = time.monotonic()
             pause = BUSY_POLL_S if quiet < IDLE_AFTER_S else IDLE_POLL_S
             quiet += pause
             await asyncio.sleep(pause)

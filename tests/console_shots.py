@@ -1,0 +1,35 @@
+"""Looking at the console in tests and for pictures: a frozen clock, the screen as text, the screen as an SVG."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from tests.console_fleet import NOW
+
+
+@contextmanager
+def frozen(now: float = NOW) -> Iterator[None]:
+    """Let `time.time` stand still in UTC; what asyncio runs on goes on."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    try:
+        with mock.patch("time.time", lambda: now):
+            yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+def screen_text(app: Any) -> str:
+    """What the terminal shows, as text, from the compositor."""
+    rows = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+    return "\n".join(row.rstrip() for row in rows)

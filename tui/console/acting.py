@@ -1,0 +1,208 @@
+"""What keys do to runs: ask where something would be lost, then hand a command to the app, which reports back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import psutil
+from textual import work
+from textual.screen import Screen
+
+from store.errors import StoreError
+from store.records import Action, CheckpointRef, Run
+from store.states import Status
+from tui.console import dialogs
+from tui.console.can import name, refusal
+from tui.console.pages import questions
+from tui.console.verdict import observed
+
+if TYPE_CHECKING:
+    from tui.console.app import ConsoleApp
+
+ASK_FROM = 4
+"""Pausing so many runs or more at once asks first."""
+
+
+class ActingScreen(Screen[None]):
+    """A screen whose keys act on runs."""
+
+    @property
+    def console_app(self) -> ConsoleApp:
+        """The app, by its own type."""
+        return cast("ConsoleApp", self.app)
+
+    def targets(self) -> list[Run]:
+        """The runs that a key acts on."""
+        raise NotImplementedError
+
+    def willing(self, action: str) -> list[Run]:
+        """The targets that `action` can be done to; says why if there is none."""
+        state = self.console_app.state
+        runs = self.targets()
+        able = [run for run in runs if not refusal(action, run, read_only=state.read_only)]
+        if not able:
+            said = refusal(action, runs[0] if runs else None, read_only=state.read_only) or "No run is selected."
+            state.note(said if len(runs) < 2 else f"None of the {len(runs)} marked runs: {said}", "warn")
+            self.console_app.state_changed()
+        return able
+
+    # --- pause
+
+    def action_pause(self) -> None:
+        self._pause()
+
+    @work
+    async def _pause(self) -> None:
+        runs = self.willing("pause")
+        if len(runs) == 1:
+            await self._pause_one(runs[0])
+        elif runs:
+            if len(runs) >= ASK_FROM:
+                title = f"Pause {len(runs)} runs ?"
+                text = "They stop at their next safe point and keep their checkpoints. r lets them go on."
+                if not await self.ask(dialogs.AskMany(title, partial(questions.say, text))):
+                    return
+            for run in runs:
+                self.send("pause", run)
+
+    async def _pause_one(self, run: Run) -> None:
+        now = time.time()
+        if run.status is Status.PAUSED:
+            self.send("pause", run, park=True)
+        elif run.status is Status.PAUSING or run.pause_asked:
+            await self._force(run)
+        elif observed(run, now) and run.status is not Status.NEEDS_REVIEW:
+            dialog = dialogs.AskFreeze(f"Pause {name(run)} ?", partial(questions.freeze, run, now))
+            if await self.ask(dialog):
+                self.send("pause", run)
+        else:
+            self.send("pause", run)
+
+    async def _force(self, run: Run) -> None:
+        actions = await self.actions(run)
+        recent = self.console_app.state.window(run.run).recent
+        body = partial(self._force_body, run.run, actions, recent)
+        answer = await self.ask(dialogs.AskForce(f"Force the pause of {name(run)} ?", body))
+        if answer == "force":
+            self.send("pause", run, attempt=run.attempt, force=True)
+        elif answer == "undo":
+            self.send("resume", run)
+
+    def _force_body(self, run: str, actions: list[Action], recent: Any, width: int) -> list[Any]:
+        now = self.console_app.state.model.runs[run]
+        return questions.force(now, actions, recent, time.time(), width)
+
+    # --- resume
+
+    def action_resume(self) -> None:
+        self._resume()
+
+    @work
+    async def _resume(self) -> None:
+        runs = self.willing("resume")
+        if not runs:
+            return
+        if all(run.status is Status.PAUSING for run in runs):
+            for run in runs:
+                self.send("resume", run)
+            return
+        kept = await self.checkpoints(runs[0]) if len(runs) == 1 else []
+        title = f"Resume {name(runs[0])} ?" if len(runs) == 1 else f"Resume {len(runs)} runs ?"
+        body = partial(questions.resume, runs, time.time())
+        args = await self.ask(dialogs.AskResume(title, body, runs, kept))
+        if isinstance(args, dict):
+            for run in runs:
+                self.send("resume", run, **args)
+
+    # --- kill
+
+    def action_kill(self) -> None:
+        self._kill()
+
+    @work
+    async def _kill(self) -> None:
+        runs = self.willing("kill")
+        if not runs:
+            return
+        now = time.time()
+        if len(runs) == 1:
+            run = runs[0]
+            body = partial(questions.kill_one, run, children_of(run.pid), now)
+            dialog: dialogs.Dialog = dialogs.Ask(f"Kill {name(run)} ?", body)
+        else:
+            agents = {run.agent for run in runs}
+            whose = f" of {next(iter(agents))}" if len(agents) == 1 else ""
+            body = partial(questions.kill_many, runs, now)
+            dialog = dialogs.AskNumber(f"Kill {len(runs)} runs{whose} ?", body, len(runs))
+        if await self.ask(dialog):
+            for run in runs:
+                self.send("kill", run)
+
+    # --- doubt
+
+    def action_doubt(self) -> None:
+        self._doubt()
+
+    @work
+    async def _doubt(self) -> None:
+        runs = self.willing("doubt")
+        if not runs:
+            return
+        run = runs[0]
+        open_ones = [action for action in await self.actions(run) if action.ended_at is None]
+        if not open_ones:
+            self.console_app.push_why(run.run)
+            return
+        action = open_ones[0]
+        tail = run.evidence.get("log_tail")
+        body = partial(questions.doubt, run, action, len(open_ones) - 1, tail if isinstance(tail, list) else [])
+        answer = await self.ask(dialogs.AskDoubt(f"{name(run)}: did this happen ?", body))
+        if answer in ("done", "retry"):
+            self.send("resolve", run, attempt=run.attempt, action=action.id, outcome=answer)
+        elif answer == "kill":
+            self._kill()
+
+    # --- shared
+
+    async def ask(self, dialog: dialogs.Dialog) -> Any:
+        """What the person answers; None for the safe answer."""
+        return await self.app.push_screen_wait(dialog)
+
+    def send(self, kind: str, run: Run, *, attempt: int | None = None, **args: Any) -> None:
+        """Hand a command on."""
+        self.console_app.send(kind, run.run, attempt=attempt, **args)
+
+    async def actions(self, run: Run) -> list[Action]:
+        """The actions of a run that are in flight, in doubt or kept; empty where they cannot be read."""
+        reader = self.console_app.feed.reader
+        try:
+            return await reader.actions(run.run) if reader else []
+        except StoreError:
+            return []
+
+    async def checkpoints(self, run: Run) -> Sequence[CheckpointRef]:
+        """The checkpoints of a run; empty where they cannot be read."""
+        reader = self.console_app.feed.reader
+        try:
+            return await reader.checkpoints(run.run) if reader else []
+        except StoreError:
+            return []
+
+    def state_changed(self, touched: set[str]) -> None:
+        """The state is newer; `touched` are the runs that changed."""
+
+    def second(self, now: float) -> None:
+        """A second has passed."""
+
+
+def children_of(pid: int | None) -> list[str]:
+    """Names of the processes that a process has started, as far as they can be seen."""
+    if pid is None:
+        return []
+    try:
+        return [child.name() for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []

@@ -1,0 +1,336 @@
+"""The console: follows one home's record, shows it, and hands commands to its runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+
+from store.errors import AgentwatchError, AmbiguousRun, UnknownRun
+from store.events import Kind
+from store.home import Home
+from store.reader import Fleet
+from store.records import Event, Run
+from tui.console.acting import ActingScreen
+from tui.console.can import name, refusal
+from tui.console.feed import Feed, Frame
+from tui.console.pages import questions
+from tui.console.palette import KeysProvider
+from tui.console.screens.fleet import FleetScreen
+from tui.console.standing import needs_you, standing
+from tui.console.state import WINDOW_EVENTS, Note, State, Window
+from tui.console.themes import DARK, LIGHT
+from tui.supervisor import Supervisor
+
+RECALLED = 6
+LOOK_AFTER_S = 0.06
+"""A run is read once the cursor has rested on it for so long."""
+
+
+class ConsoleApp(App[int]):
+    """The Textual application."""
+
+    CSS_PATH = "console.tcss"
+    TITLE = "agentwatch"
+    COMMANDS: ClassVar[set[Any]] = {KeysProvider}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", "Leave", show=False, system=True, priority=True, id="app.leave"),
+    ]
+
+    class Arrived(Message):
+        """The feed has a frame."""
+
+        def __init__(self, frame: Frame) -> None:
+            super().__init__()
+            self.frame = frame
+
+    class Troubled(Message):
+        """The record cannot be read."""
+
+        def __init__(self, text: str, empty: bool) -> None:
+            super().__init__()
+            self.text = text
+            self.empty = empty
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        select: str | None = None,
+        needs_me: bool = False,
+        read_only: bool = False,
+        supervisor: Supervisor | None = None,
+        ascii_only: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self.state = State(home, read_only=read_only)
+        self.supervisor = supervisor or Supervisor(home)
+        self.feed = Feed(
+            self.supervisor,
+            self._deliver,
+            self._hear_trouble,
+        )
+        self.ascii_only = wants_ascii(os.environ) if ascii_only is None else ascii_only
+        self._select = select
+        self._needs_me = needs_me
+        self._looking: Timer | None = None
+        self._following: asyncio.Task[None] | None = None
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+
+    def get_default_screen(self) -> Screen[Any]:
+        return FleetScreen(self.state)
+
+    def on_mount(self) -> None:
+        if self.ascii_only:
+            self.add_class("-ascii")
+        self.state.look_at_runtime()
+        self._following = asyncio.create_task(self.feed.run(), name="feed")
+        self._following.add_done_callback(self._feed_ended)
+        self.set_interval(1.0, self._second)
+
+    async def on_unmount(self) -> None:
+        # Awaited: the reader's thread must have let go of the loop before the loop closes.
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    def _feed_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._handle_exception(error)  # type: ignore[arg-type]
+
+    # --- told by the feed
+
+    def _deliver(self, frame: Frame) -> None:
+        self.post_message(self.Arrived(frame))
+
+    def _hear_trouble(self, text: str, empty: bool) -> None:
+        self.post_message(self.Troubled(text, empty))
+
+    @property
+    def fleet_screen(self) -> FleetScreen:
+        """The screen at the bottom of the stack."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, FleetScreen)
+        return screen
+
+    def on_console_app_arrived(self, event: Arrived) -> None:
+        frame, state = event.frame, self.state
+        state.trouble, state.empty = "", False
+        self._hear()
+        touched = {run.run for run in frame.runs}
+        state.take(frame.events)
+        if frame.whole:
+            state.model.load(frame.runs)
+            self._recall()
+            self._first_selection()
+            self.fleet_screen.loaded()
+        else:
+            lines = state.model.update(frame.runs)
+            self._tell(frame.events)
+            self.fleet_screen.changed(lines, touched)
+        self.state_changed(touched, below=False)
+
+    def on_console_app_troubled(self, event: Troubled) -> None:
+        if (self.state.trouble, self.state.empty) != (event.text, event.empty):
+            self.state.trouble = event.text
+            self.state.empty = event.empty and not self.state.model.runs
+            self.fleet_screen.lay_out()
+
+    def _hear(self) -> None:
+        if self.feed.reader is not None:
+            self.state.heard_at = self.feed.reader.caught_up_at
+
+    def _first_selection(self) -> None:
+        model = self.state.model
+        wanted, self._select = self._select, None
+        if wanted is not None:
+            try:
+                run = Fleet(model.runs.values(), 0).find(wanted)
+            except (UnknownRun, AmbiguousRun) as error:
+                self.state.note(str(error), "warn")
+            else:
+                self.fleet_screen.table.load()
+                self.fleet_screen.table.select(run.run)
+        elif self._needs_me:
+            waiting = [run for run in model.runs.values() if needs_you(run)]
+            said = f"{len(waiting)} need you." if waiting else "Nothing needs you."
+            self.state.note(said)
+        self._needs_me = False
+
+    def _recall(self) -> None:
+        """Begin the message line with what came to rest last."""
+        if not self.state.notes:
+            rested = [run for run in self.state.model.runs.values() if run.rested_at is not None]
+            for run in sorted(rested, key=lambda run: run.rested_at or 0.0)[-RECALLED:]:
+                self._tell_rest(run, str(run.status), run.why, run.rested_at or 0.0)
+
+    def _tell_rest(self, run: Run, to: str, said: str, at: float) -> None:
+        word = "needs you" if to == "needs_review" else to
+        loud = to == "needs_review" or (to in ("paused", "stopped") and needs_you(run))
+        self.state.note(f"{run.agent} {word}{f': {said}' if said else ''}", "needs" if loud else "", run.run, at)
+
+    def _tell(self, events: list[Event]) -> None:
+        """Notes for what a person would want to have seen; what is only a step on the way is left out."""
+        for event in events:
+            if event.kind != Kind.STATUS or event.body.get("to") not in _TOLD:
+                continue
+            run = self.state.run(event.run)
+            if run is not None:
+                said = str(event.body.get("why") or event.body.get("reason") or "")
+                self._tell_rest(run, str(event.body["to"]), said, event.at)
+
+    def state_changed(self, touched: set[str] | None = None, *, below: bool = True) -> None:
+        """Let the screens show what is new."""
+        for screen in self.screen_stack:
+            if isinstance(screen, ActingScreen) and (below or screen is not self.fleet_screen) and screen.is_mounted:
+                screen.state_changed(touched or set())
+
+    def _second(self) -> None:
+        self._hear()
+        alive = self.state.runtime_alive
+        self.state.look_at_runtime()
+        self.state.sample()
+        if alive != self.state.runtime_alive:
+            self.state.note(
+                "The runtime is running." if not alive else "The runtime has ended.", "" if not alive else "warn"
+            )
+        now = time.time()
+        top = self.screen_stack[-1]
+        for screen in (self.fleet_screen, top):
+            if isinstance(screen, ActingScreen) and (screen is top or top.is_modal):
+                screen.second(now)
+
+    # --- reading on demand
+
+    def look_at(self, run: str, *, now: bool = False) -> None:
+        """Read a run's latest events soon, unless they are held already."""
+        if self._looking is not None:
+            self._looking.stop()
+        if run in self.state.windows:
+            self.state.windows.move_to_end(run)
+            return
+        self._looking = self.set_timer(0.001 if now else LOOK_AFTER_S, partial(self._read, run))
+
+    @work(group="look", exclusive=True)
+    async def _read(self, name: str) -> None:
+        run, reader = self.state.run(name), self.feed.reader
+        if run is None or reader is None:
+            return
+        try:
+            events = await reader.events_of(run.last_seq, WINDOW_EVENTS)
+        except AgentwatchError as error:
+            self.state.note(str(error), "warn")
+            return
+        self.state.keep(name, Window(events))
+        self.state_changed({name})
+
+    def push_why(self, run: str) -> None:
+        """Open the page that says why a run stopped."""
+        from tui.console.screens import of_run
+
+        self.push_screen(of_run("why", run))
+
+    # --- acting
+
+    def send(self, kind: str, run: str = "", *, attempt: int | None = None, **args: Any) -> None:
+        """Ask the runtime for something; its answer, or why there is none, comes to the message line."""
+        self.run_worker(self._send(kind, run, attempt, args))
+
+    async def _send(self, kind: str, run: str, attempt: int | None, args: dict[str, Any]) -> bool:
+        state = self.state
+        known = state.run(run)
+        what = f"{_VERBS.get(kind, kind)} {name(known) if known else run}".strip()
+        asked = Note(time.time(), f"{what}: requested …", "", run)
+        state.notes.appendleft(asked)
+        self.state_changed()
+        try:
+            answer = await self.supervisor.submit(kind, run, attempt=attempt, **args)
+            applied, said = answer.applied, answer.message
+        except AgentwatchError as error:
+            applied, said = False, str(error)
+        if asked in state.notes:
+            state.notes.remove(asked)
+        verb = "applied" if applied else "refused"
+        state.note(f"{what}: {verb}{f', {said}' if said else ''}", "" if applied else "needs", run)
+        self.state_changed()
+        return applied
+
+    @work(exclusive=True, group="runtime")
+    async def start_runtime(self) -> None:
+        """Start the home's runtime."""
+        said = refusal("start_runtime", None, read_only=self.state.read_only)
+        if said:
+            self.state.note(said, "warn")
+        else:
+            self.state.note("Starting the runtime …")
+            self.state_changed()
+            try:
+                started = await self.supervisor.ensure_runtime()
+                self.state.note("The runtime is running." if started else "The runtime was running already.")
+            except AgentwatchError as error:
+                self.state.note(str(error), "needs")
+        self.state.look_at_runtime()
+        self.state_changed()
+
+    def action_leave(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Close the console; the agents go on."""
+        self.exit(0)
+
+    @work
+    async def leave_all(self) -> None:
+        """Pause all, stop the runtime, close the console."""
+        said = refusal("quit_all", None, read_only=self.state.read_only)
+        if said or not self.state.runtime_alive:
+            self.state.note(said or "The runtime is not running: q leaves.", "warn")
+            self.state_changed()
+            return
+        from tui.console.dialogs import AskLeave
+
+        live = sum(standing(run).rank in (2, 3, 5) for run in self.state.model.runs.values())
+        if not await self.push_screen_wait(AskLeave("Stop everything ?", lambda width: questions.leave(live, width))):
+            return
+        if await self._send("stop_runtime", "", None, {"timeout_s": 10.0}):
+            for _ in range(150):
+                if not self.state.home.runtime_alive():
+                    break
+                await asyncio.sleep(0.1)
+            self.exit(0)
+
+
+_TOLD = frozenset({"paused", "stopped", "needs_review", "completed", "killed"})
+_VERBS = {"stop_runtime": "stop the runtime"}
+
+
+def wants_ascii(environ: Any) -> bool:
+    """Whether the terminal asks for ASCII glyphs: AGENTWATCH_ASCII, or a locale that is not UTF-8."""
+    if environ.get("AGENTWATCH_ASCII"):
+        return environ["AGENTWATCH_ASCII"] not in ("0", "no")
+    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    return locale in ("C", "POSIX") or (bool(locale) and "utf" not in locale.casefold() and "." in locale)
+
+
+def run_console(home: Home, *, select: str | None = None, needs_me: bool = False, read_only: bool = False) -> int:
+    """Show the console until it is left; returns the exit code.
+
+    `select` is a run or agent to begin at, `needs_me` begins at what waits for a person, `read_only` refuses to act.
+    """
+    app = ConsoleApp(home, select=select, needs_me=needs_me, read_only=read_only)
+    code = app.run()
+    return code if code is not None else app.return_code or 0
+
+
+__all__ = ["ConsoleApp", "run_console", "wants_ascii"]

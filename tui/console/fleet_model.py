@@ -1,0 +1,179 @@
+"""What the fleet table lists: every run, which of them pass the filter, in which order, and which are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from store.records import Run
+from tui.console.standing import order_key, reason_word, standing
+from tui.console.standing import why as why_of
+
+SortKey = Callable[[Run], tuple[object, ...]]
+
+SORTS: dict[str, SortKey] = {
+    "attention": lambda run: order_key(run),
+    "agent": lambda run: (run.agent.casefold(), run.created_at),
+    "status": lambda run: (str(run.status), run.created_at),
+    "task": lambda run: (run.task.casefold(), run.created_at),
+    "step": lambda run: (-run.step, run.created_at),
+    "tool": lambda run: (run.tool == "", run.tool, run.created_at),
+    "quiet": lambda run: (run.at_rest, run.last_event_at),
+    "tokens": lambda run: (-run.tokens, run.created_at),
+    "cost": lambda run: (-run.cost_usd, run.created_at),
+    "run": lambda run: (-run.created_at,),
+}
+"""What the list can be ordered by; the first is where it begins."""
+
+FIELDS = ("status", "reason", "agent")
+
+
+class Query(NamedTuple):
+    """A filter: every word and every field must match."""
+
+    words: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def matches(self, run: Run) -> bool:
+        """Whether `run` passes."""
+        return all(_field(run, name, value) for name, value in self.fields) and (
+            not self.words or all(word in _text(run) for word in self.words)
+        )
+
+
+def parse_query(text: str) -> Query:
+    """Read a filter such as `status:paused reason:loop invoice`."""
+    words: list[str] = []
+    fields: list[tuple[str, str]] = []
+    for part in text.casefold().split():
+        name, colon, value = part.partition(":")
+        if colon and name in FIELDS:
+            if value:
+                fields.append((name, value))
+        else:
+            words.append(part)
+    return Query(tuple(words), tuple(fields))
+
+
+def _field(run: Run, name: str, value: str) -> bool:
+    if name == "agent":
+        return value in run.agent.casefold()
+    if name == "reason":
+        return value in str(run.reason or "").casefold() or value in reason_word(run)
+    place = standing(run)
+    plainly = (str(run.status), place.word, place.name)
+    return any(word.replace("_", " ").startswith(value.replace("_", " ")) for word in plainly)
+
+
+def _text(run: Run) -> str:
+    said = why_of(run, run.last_event_at)
+    return f"{run.agent} {run.run} {run.status} {run.task} {run.goal} {run.tool} {said}".casefold()
+
+
+class FleetModel:
+    """The list.  It is re-ordered only by `settle`, so that it can stand still while a hand moves."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.keys: list[str] = []
+        """Ids of the runs that are listed, from top to bottom."""
+        self.index: dict[str, int] = {}
+        self.marks: set[str] = set()
+        self.query = Query()
+        self.query_text = ""
+        self.sort = "attention"
+        self.reverse = False
+        self.unsettled = False
+        """What is listed would be in another order, or be another set, after `settle`."""
+        self._places: dict[str, tuple[object, ...]] = {}
+
+    def load(self, runs: Iterable[Run]) -> None:
+        """Begin with these runs, in order."""
+        self.runs = {run.run: run for run in runs}
+        self._places.clear()
+        self.marks &= self.runs.keys()
+        self.settle()
+
+    def update(self, changed: Iterable[Run]) -> list[int]:
+        """Take in newer states of runs; returns the lines that show something new.
+
+        A run that was not known is listed below the others until the list settles.
+        """
+        lines: list[int] = []
+        key = SORTS[self.sort]
+        for run in changed:
+            known = run.run in self.runs
+            self.runs[run.run] = run
+            index = self.index.get(run.run)
+            passes = self.query.matches(run)
+            if index is not None:
+                lines.append(index)
+                if not passes or self._places.get(run.run) != key(run):
+                    self.unsettled = True
+            elif passes:
+                if not known:
+                    self.index[run.run] = len(self.keys)
+                    lines.append(len(self.keys))
+                    self.keys.append(run.run)
+                self.unsettled = True
+        return lines
+
+    def settle(self) -> bool:
+        """Put the list in order; True if it looks different now."""
+        key = SORTS[self.sort]
+        listed = [run for run in self.runs.values() if self.query.matches(run)]
+        self._places = {run.run: key(run) for run in listed}
+        keys = sorted(self._places, key=lambda name: self._places[name], reverse=self.reverse)
+        self.unsettled = False
+        if keys == self.keys:
+            return False
+        self.keys = keys
+        self.index = {name: index for index, name in enumerate(keys)}
+        return True
+
+    def filter(self, text: str) -> None:
+        """List only the runs that match `text`."""
+        self.query_text = text
+        self.query = parse_query(text)
+        self.settle()
+
+    def order_by(self, sort: str) -> None:
+        """Order the list by a column; the same one again turns it round."""
+        self.reverse = not self.reverse if sort == self.sort and sort != "attention" else False
+        self.sort = sort
+        self.settle()
+
+    def at(self, index: int) -> Run | None:
+        """The run on a line."""
+        return self.runs[self.keys[index]] if 0 <= index < len(self.keys) else None
+
+    def toggle_mark(self, run: str) -> None:
+        """Mark a run, or unmark it."""
+        self.marks ^= {run}
+
+    def marked(self) -> list[Run]:
+        """The marked runs, in the order of the list where they are listed."""
+        return sorted(
+            (self.runs[name] for name in self.marks if name in self.runs),
+            key=lambda run: (self.index.get(run.run, len(self.keys)), run.run),
+        )
+
+    def next_that_needs_you(self, after: str | None) -> Run | None:
+        """The next listed run below `after`, going round, that waits for a person; else that carries a warning."""
+        start = self.index.get(after or "", -1)
+        ahead = [*range(start + 1, len(self.keys)), *range(start + 1)]
+        for most in (1, 2):
+            for index in ahead:
+                run = self.runs[self.keys[index]]
+                if standing(run).rank <= most and run.run != after:
+                    return run
+        return None
+
+    def counts(self) -> dict[str, int]:
+        """How many runs there are of each word of `standing`, warned ones apart."""
+        counts: dict[str, int] = {}
+        for run in self.runs.values():
+            place = standing(run)
+            word = "warned" if place.name == "warned" else "needs you" if place.rank == 1 else place.word
+            counts[word] = counts.get(word, 0) + 1
+        return counts

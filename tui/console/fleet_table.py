@@ -1,0 +1,211 @@
+"""The fleet on the screen: one line per run, of which only what is visible and has changed is painted."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.events import Click, MouseScrollDown, MouseScrollUp
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from store.records import Run
+from tui.console.fleet_model import FleetModel
+from tui.console.lines import EMPTY
+from tui.console.pages.fleet_row import Column, columns_for, paint_head, paint_row, ticking
+from tui.console.widgets.painted import Toned
+
+STILL_S = 2.0
+"""The order may change once the hand has been still for so long."""
+
+
+class FleetTable(Toned, ScrollView, can_focus=True):
+    """The list of `FleetModel`, with a cursor that is bound to a run."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"fleet--head", "fleet--cursor", "fleet--marked"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False, id="fleet.down", tooltip="To the next run"),
+        Binding("up,k", "move(-1)", "up", show=False, id="fleet.up", tooltip="To the run before"),
+        Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="fleet.page_down", tooltip="One page down"),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="fleet.page_up", tooltip="One page up"),
+        Binding("g,home", "edge(-1)", "first", show=False, id="fleet.first", tooltip="To the first run"),
+        Binding("G,end", "edge(1)", "last", show=False, id="fleet.last", tooltip="To the last run"),
+    ]
+
+    class Selected(Message):
+        """The cursor is on another run, or on none."""
+
+        def __init__(self, run: str | None) -> None:
+            super().__init__()
+            self.run = run
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, FleetTable.Selected)
+
+    class Opened(Message):
+        """A run was clicked twice."""
+
+    class HeadClicked(Message):
+        """The head of a column was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self, model: FleetModel, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.model = model
+        self.selected: str | None = None
+        self.moved_at = float("-inf")
+        """Monotonic time of the last movement of the hand."""
+        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(4096)
+        self._columns: tuple[int, list[Column]] = (-1, [])
+        self._ticks: dict[str, tuple[str, ...]] = {}
+
+    # --- told from above
+
+    def load(self) -> None:
+        """The model holds other runs, or the same in another order."""
+        self.virtual_size = Size(0, len(self.model.keys) + 1)
+        if self.selected not in self.model.index:
+            gone = self.selected
+            self.selected = self.model.keys[0] if self.model.keys else None
+            if self.selected != gone:
+                self.post_message(self.Selected(self.selected))
+        self.follow()
+        self.refresh()
+
+    def changed(self, lines: list[int]) -> None:
+        """These lines of the model show something new."""
+        if len(self.model.keys) + 1 != self.virtual_size.height:
+            self.load()
+            return
+        top = self.scroll_offset.y
+        bottom = top + self.size.height
+        for index in lines:
+            if top <= index < bottom:
+                self.refresh_line(index + 1)
+
+    def settle(self) -> None:
+        """Put the list in order if that is due and the hand is still."""
+        if self.model.unsettled and time.monotonic() - self.moved_at >= STILL_S and self.model.settle():
+            self.load()
+
+    def tick(self, now: float) -> None:
+        """A second has passed: repaint the visible lines on which a time has moved on."""
+        for index in self.visible_lines():
+            run = self.model.runs[self.model.keys[index]]
+            if self._ticks.get(run.run) != ticking(run, now):
+                self.refresh_line(index + 1)
+
+    def visible_lines(self) -> range:
+        """Lines of the model that are on the screen."""
+        top = self.scroll_offset.y
+        return range(top, min(len(self.model.keys), top + max(0, self.size.height - 1)))
+
+    def select(self, run: str | None) -> None:
+        """Put the cursor on a run, wherever it is listed."""
+        if run is None or run not in self.model.index or run == self.selected:
+            return
+        for name in (self.selected, run):
+            if name in self.model.index:
+                self.refresh_line(self.model.index[name] + 1)
+        self.selected = run
+        self.follow()
+        self.post_message(self.Selected(run))
+
+    def follow(self) -> None:
+        """Bring the cursor's line into view."""
+        index = self.model.index.get(self.selected or "")
+        if index is None:
+            return
+        top, rows = self.scroll_offset.y, max(1, self.size.height - 1)
+        if index < top:
+            self.scroll_to(y=index, animate=False, force=True)
+        elif index >= top + rows:
+            self.scroll_to(y=index - rows + 1, animate=False, force=True)
+
+    def still(self) -> None:
+        """The hand has moved."""
+        self.moved_at = time.monotonic()
+
+    # --- painting
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips.clear()
+
+    def columns(self, width: int) -> list[Column]:
+        """The columns for a width."""
+        if self._columns[0] != width:
+            self._columns = (width, columns_for(width))
+            self._strips.clear()
+        return self._columns[1]
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        columns = self.columns(width)
+        if y == 0:
+            return self.strip(paint_head(columns, self.model.sort, self.model.reverse), width, "fleet--head")
+        index = y - 1 + self.scroll_offset.y
+        run = self.model.at(index)
+        if run is None:
+            return self.strip(EMPTY, width)
+        return self._row(run, columns, width)
+
+    def _row(self, run: Run, columns: list[Column], width: int) -> Strip:
+        now = time.time()
+        at_cursor = run.run == self.selected
+        marked = run.run in self.model.marks
+        ticks = self._ticks[run.run] = ticking(run, now)
+        key = (run.run, run.last_seq, ticks, at_cursor, marked, width)
+        strip = self._strips.get(key)
+        if strip is None:
+            under = "fleet--cursor" if at_cursor else "fleet--marked" if marked else ""
+            spans = paint_row(run, columns, now, at_cursor=at_cursor, marked=marked)
+            strip = self._strips[key] = self.strip(spans, width, under)
+        return strip
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.follow)
+
+    # --- the hand
+
+    def action_move(self, delta: int) -> None:
+        self.still()
+        keys = self.model.keys
+        if keys:
+            index = self.model.index.get(self.selected or "", 0) + delta
+            self.select(keys[max(0, min(index, len(keys) - 1))])
+
+    def action_page(self, direction: int) -> None:
+        self.action_move(direction * max(1, self.size.height - 2))
+
+    def action_edge(self, direction: int) -> None:
+        self.action_move(direction * len(self.model.keys))
+
+    def on_click(self, event: Click) -> None:
+        self.still()
+        if event.y == 0:
+            x = 0
+            for column in self.columns(self.scrollable_content_region.width):
+                x += column.width + 1
+                if event.x < x:
+                    self.post_message(self.HeadClicked(column.name))
+                    return
+            return
+        run = self.model.at(event.y - 1 + self.scroll_offset.y)
+        if run is not None:
+            self.select(run.run)
+            if event.chain == 2:
+                self.post_message(self.Opened())
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        self.still()
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        self.still()

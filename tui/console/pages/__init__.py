@@ -1,0 +1,1 @@
+"""What the screens say: pure functions from the record to lines, without a terminal."""

@@ -1,0 +1,34 @@
+"""One entry of a run's story as a line."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from tui.console import formats
+from tui.console.lines import Line, Span, clip, fit, line
+from tui.console.standing import glyph
+from tui.console.telling import Entry
+
+
+def entry_line(entry: Entry, width: int, now: float) -> Line:
+    """Time, step, what, how long, what came of it."""
+    head = f" {formats.clock(entry.at)} {fit(str(entry.step) if entry.step else '', 5, right=True)}  "
+    mark = f"{glyph(entry.mark)} " if entry.mark else ""
+    room = width - cell_len(head) - cell_len(mark) - 1
+    took = ""
+    outcome = entry.outcome
+    if entry.duration_s is not None:
+        took = formats.span(entry.duration_s)
+    elif not entry.ended:
+        took, outcome = formats.age(now - entry.at), "in flight"
+    if not took and not outcome:
+        return line(Span(head, "dim"), Span(mark + clip(entry.what, room), entry.tone))
+    what_room = max(12, int(room * 0.5))
+    tail_room = max(0, room - what_room - 11 - (6 if entry.novelty == "same" else 0))
+    return line(
+        Span(head, "dim"),
+        Span(mark + fit(entry.what, what_room)),
+        Span(f" {fit(took, 8, right=True)}  ", "dim"),
+        Span(clip(outcome, tail_room), entry.tone),
+        Span("  same" if entry.novelty == "same" else "", "warn"),
+    )

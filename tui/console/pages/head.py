@@ -1,0 +1,154 @@
+"""The top of every screen: what is alive, how the fleet stands, what it uses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from tui.console import formats
+from tui.console.lines import EMPTY, Line, Span, clip_line, joined, line, rule, spread, width_of
+from tui.console.state import Note, State
+
+STALE_S = 5.0
+"""A sign of life older than this looks stale."""
+
+_COUNT_WORDS = ("needs you", "warned", "waiting", "running", "paused", "queued")
+_REST_WORDS = ("completed", "stopped", "killed")
+
+
+def crumb(state: State, trail: Iterable[str], now: float, width: int) -> Line:
+    """The first line: where one is, and how fresh what is shown is."""
+    left: list[Line] = [line(Span(" agentwatch", "strong"))]
+    if width >= 100:
+        left.append(line(Span(state.host, "dim")))
+    names = [line(name) for name in trail]
+    if names:
+        left.append(joined(([line(Span("›", "dim")), *_between(names)]), "  "))
+    right = [_runtime(state, width)]
+    if width >= 100:
+        right.append(_tail(state))
+    right.append(line(Span(_clock(now, width), "dim")))
+    return spread(joined(left, "  "), line(joined(right), " "), width)
+
+
+def _between(names: list[Line]) -> list[Line]:
+    parts: list[Line] = []
+    for name in names:
+        if parts:
+            parts.append(line(Span("›", "dim")))
+        parts.append(name)
+    return parts
+
+
+def _clock(now: float, width: int) -> str:
+    return time.strftime("%a %H:%M:%S %Z" if width >= 120 else "%H:%M:%S", time.localtime(now))
+
+
+def _runtime(state: State, width: int) -> Line:
+    if not state.runtime_alive:
+        return line(Span("runtime ○ not running", "needs"))
+    age = state.runtime_age_s
+    if state.runtime_trouble:
+        return line(Span("runtime ▲ cannot write", "needs"))
+    if age is None:
+        return line(Span("runtime", "dim"), " ", Span("●", "fresh"))
+    if age > STALE_S:
+        return line(Span(f"runtime ▲ silent for {formats.age(age)}", "needs"))
+    return line(Span("runtime ", "dim"), Span("●", "fresh"), Span(f" {age:.1f} s", "dim") if width >= 72 else Span(""))
+
+
+def _tail(state: State) -> Line:
+    age = time.monotonic() - state.heard_at
+    if age > STALE_S:
+        said = "not reading" if age == float("inf") else f"{formats.age(age)} behind"
+        return line(Span(f"tail ▲ {said}", "needs"))
+    return line(Span("tail ", "dim"), Span("●", "fresh"), Span(f" {age:.1f} s", "dim"))
+
+
+def totals(state: State, width: int) -> Line:
+    """The second line: how many stand where, and what they use."""
+    counts = state.model.counts()
+    left: list[Line] = []
+    for word in _COUNT_WORDS:
+        number = counts.get(word, 0)
+        extra = counts.get("starting", 0) if word == "running" else 0
+        if number + extra or word in ("needs you", "running"):
+            tone = ("needs" if word == "needs you" else "warn" if word == "warned" else "") if number else "dim"
+            left.append(line(Span(f"{number + extra} {_plainly(word, number)}", tone)))
+    rest = [line(Span(f"{counts[word]} {_done(word)}", "dim")) for word in _REST_WORDS if counts.get(word)]
+    said = line(" ", joined(left))
+    if rest:
+        said = line(said, Span("   │   ", "faint"), joined(rest))
+    used = _used(state)
+    return spread(said, line(used, " "), width) if width_of(said) + width_of(used) + 4 <= width else said
+
+
+def _plainly(word: str, number: int) -> str:
+    return "need you" if word == "needs you" and number != 1 else word
+
+
+def _done(word: str) -> str:
+    return "done" if word == "completed" else word
+
+
+def _used(state: State) -> Line:
+    parts: list[Line] = []
+    if state.rates.tokens_h:
+        parts.append(line(Span(f"{formats.count(state.rates.tokens_h)} tok/h", "dim")))
+    if state.rates.cost_h:
+        parts.append(line(Span(f"{formats.money(state.rates.cost_h)}/h", "dim")))
+    spent = sum(run.cost_usd for run in state.model.runs.values())
+    if spent:
+        parts.append(line(Span(f"{formats.money(spent)} spent", "dim")))
+    return joined(parts)
+
+
+def compact(state: State, now: float, width: int) -> Line:
+    """Both lines as one, for small terminals."""
+    counts = state.model.counts()
+    shown = [word for word in _COUNT_WORDS if counts.get(word)] or ["running"]
+    left = [line(Span(" agentwatch", "strong"))]
+    for word in shown:
+        number = counts.get(word, 0)
+        tone = "needs" if word == "needs you" else ""
+        left.append(line(Span(f"{number} {_plainly(word, number)}", tone)))
+    right = [line(Span(formats.clock(now), "dim"))]
+    if not state.runtime_alive or state.runtime_trouble or (state.runtime_age_s or 0) > STALE_S:
+        right.insert(0, _runtime(state, width))
+    else:
+        spent = sum(run.cost_usd for run in state.model.runs.values())
+        if spent:
+            right.insert(0, line(Span(formats.money(spent), "dim")))
+        right.insert(0, line(Span("●", "fresh")))
+    said = joined(left, "  ")
+    while len(left) > 2 and width_of(said) + width_of(joined(right, "  ")) + 3 > width:
+        left.pop()
+        said = joined(left, "  ")
+    return spread(said, line(joined(right, "  "), " "), width)
+
+
+def fleet_head(state: State, now: float, width: int, height: int) -> list[Line]:
+    """The head of the fleet's screen."""
+    if width < 100 or height < 30:
+        return [compact(state, now, width)]
+    return [crumb(state, (), now, width), totals(state, width), rule(EMPTY, width)]
+
+
+def page_head(state: State, trail: Iterable[str], now: float, width: int) -> list[Line]:
+    """The head of any other screen."""
+    return [crumb(state, trail, now, width), rule(EMPTY, width)]
+
+
+def messages(notes: Iterable[Note], now: float, width: int) -> Line:
+    """The latest notes, newest first, as many as fit whole."""
+    shown: list[Line] = []
+    left = width - 1
+    for note in notes:
+        said = line(Span(f"{formats.clock(note.at)} ", "dim"), Span(note.text, note.tone if not shown else "dim"))
+        if shown and width_of(said) + 3 > left:
+            break
+        shown.append(said)
+        left -= width_of(said) + 3
+        if left < 20:
+            break
+    return clip_line(line(" ", joined(shown)), width)

@@ -1,0 +1,216 @@
+"""What the dialogs say: what ends, what is lost, what stays, what is in doubt, what one could do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.records import Action, Run
+from tui.console import formats
+from tui.console.can import name
+from tui.console.lines import EMPTY, Line, Span, fit, line, wrap
+from tui.console.recent import Recent
+from tui.console.standing import BUDGET_WORDS, spent
+from tui.console.telling import brief, call
+
+LABEL = 13
+
+
+def say(text: str, width: int, tone: str = "") -> list[Line]:
+    """A paragraph."""
+    return [line(Span(row, tone)) for row in wrap(text, width)]
+
+
+def fact(label: str, text: str, width: int, tone: str = "") -> list[Line]:
+    """A label and what there is to say about it."""
+    rows = wrap(text, width - LABEL - 2)
+    return [
+        line(Span(f"  {fit(label if y == 0 else '', LABEL)}", "dim"), Span(row, tone)) for y, row in enumerate(rows)
+    ]
+
+
+def kill_one(run: Run, children: Sequence[str], now: float, width: int) -> list[Line]:
+    """Before one run is killed."""
+    if run.pid is None:
+        ends = "nothing: no process of it is running"
+    elif children:
+        names = ", ".join(children[:6]) + (" …" if len(children) > 6 else "")
+        ends = f"process {run.pid} and {_counted(len(children), 'child', 'children')}: {names}"
+    else:
+        ends = f"process {run.pid} and everything it started"
+    lines = [*say("This cannot be undone.", width, "strong"), EMPTY, *fact("ends", ends, width)]
+    lines += fact("deleted", _deleted(run), width)
+    lines += fact("stays", "history, log and evidence, until they are pruned", width)
+    if run.actions:
+        lines += fact(
+            "stays done", f"what it has done outside: {formats.plural(run.actions, 'action')} were let through", width
+        )
+    lines += fact("in doubt", _doubt(run, now), width, "needs" if run.in_flight else "")
+    if run.cost_usd:
+        lines += fact("spent", f"{formats.money(run.cost_usd)}, not given back", width)
+    instead = (
+        "It is paused now and costs nothing."
+        if run.resumable
+        else "Pausing (p) would keep everything."
+        if run.pid
+        else "It costs nothing while it rests."
+    )
+    return [*lines, EMPTY, *say(instead, width)]
+
+
+def _deleted(run: Run) -> str:
+    if not run.checkpoints:
+        return "no checkpoint was made; it can never be resumed"
+    last = f" (last: step {run.checkpoint.step})" if run.checkpoint else ""
+    return f"{formats.plural(run.checkpoints, 'checkpoint')}{last}. It can never be resumed"
+
+
+def _doubt(run: Run, now: float) -> str:
+    if not run.in_flight:
+        return "nothing"
+    first = run.in_flight[0]
+    more = f" and {len(run.in_flight) - 1} more" if len(run.in_flight) > 1 else ""
+    return f"{first.tool}{more}, begun {formats.ago(now - first.began_at)}: whether it happened stays unknown"
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"its {one}" if number == 1 else f"its {number} {many}"
+
+
+def kill_many(runs: Sequence[Run], now: float, width: int) -> list[Line]:
+    """Before many runs are killed."""
+    live = sum(run.pid is not None for run in runs)
+    kept = sum(run.checkpoints for run in runs)
+    doubts = sum(len(run.in_flight) for run in runs)
+    cost = sum(run.cost_usd for run in runs)
+    lines = say(
+        f"This cannot be undone. The {len(runs)} are the ones that were marked at {formats.clock(now)}, "
+        "however the list has moved since.",
+        width,
+    )
+    lines += [EMPTY, *fact("ends", f"{formats.plural(live, 'process', 'processes')} with all they started", width)]
+    lines += fact("deleted", f"{formats.plural(kept, 'checkpoint')}: none of these runs can be resumed", width)
+    said = f"{formats.plural(doubts, 'action')}: whether they happened stays unknown" if doubts else "nothing"
+    lines += fact("in doubt", said, width, "needs" if doubts else "")
+    if cost:
+        lines += fact("spent", f"{formats.money(cost)}, not given back", width)
+    lines += [EMPTY, *say(f"p would pause all {len(runs)}: they cost nothing while paused.", width), EMPTY]
+    return [*lines, line("Type ", Span(str(len(runs)), "strong"), " to kill them:")]
+
+
+def force(run: Run, actions: Sequence[Action], recent: Recent, now: float, width: int) -> list[Line]:
+    """Before a pause is forced on a run that waits for an action to end."""
+    lines = say("A pause was asked for. It waits for this to end:", width)
+    lines.append(EMPTY)
+    args = {action.id: action.args for action in actions}
+    for pending in run.in_flight:
+        usual = recent.usual_s.get(pending.tool)
+        times = f"running {formats.span(now - pending.began_at)}" + (f", usual {formats.span(usual)}" if usual else "")
+        lines += [
+            line("  ", Span(row, "strong")) for row in wrap(call(pending.tool, args.get(pending.id)), width - 2)[:2]
+        ]
+        lines.append(line(f"  {times}"))
+    if not run.in_flight:
+        lines.append(line(f"  {run.waits_for or 'the next safe point'}"))
+    lines += [EMPTY, *say("If you force it now:", width)]
+    unsafe = [pending.tool for pending in run.in_flight if not pending.idempotent]
+    if unsafe:
+        lines += fact("in doubt", f"{', '.join(unsafe)}: you will be asked whether it happened", width, "needs")
+    at = (
+        f"what was thought since checkpoint {run.checkpoint.number}"
+        if run.checkpoint
+        else "everything: there is no checkpoint"
+    )
+    lines += fact("done again", at, width)
+    return [*lines, *fact("not repeated", "actions that have ended: their results are on record", width)]
+
+
+def freeze(run: Run, now: float, width: int) -> list[Line]:
+    """Before an agent is stopped that cannot be saved."""
+    lines = say("This agent does not use the SDK. It can only be frozen:", width)
+    lines += [EMPTY, *fact("kept", "its memory, as long as this machine runs", width)]
+    began = formats.moment(run.started_at, now) if run.started_at else "it began"
+    lines += fact("lost", f"everything since {began}, if the machine restarts or the process is killed", width)
+    return [*lines, *fact("meanwhile", "its open connections may time out", width)]
+
+
+def resume(runs: Sequence[Run], now: float, width: int) -> list[Line]:
+    """Before runs go on."""
+    if len(runs) > 1:
+        held = sum(run.held for run in runs)
+        text = f"{held} go on where they wait, {len(runs) - held} from their last checkpoint in a new process."
+        return say(text, width)
+    run = runs[0]
+    lines = say(_where(run), width)
+    if run.why or run.reason:
+        said = str(run.evidence.get("summary") or run.why or run.reason)
+        lines += [EMPTY, *fact("it stopped", said, width)]
+    if run.cost_usd:
+        lines += fact("spent so far", formats.money(run.cost_usd), width)
+    for budget, limit in run.limits.items():
+        used = spent(run, budget, run.rested_at or now)
+        if used is not None and used >= limit:
+            word = BUDGET_WORDS.get(budget, budget)
+            lines += fact("used up", f"{word}: {_figure(budget, used)} of {_figure(budget, limit)}", width, "needs")
+    return [*lines, EMPTY]
+
+
+def _figure(budget: str, value: float) -> str:
+    if budget == "cost_usd":
+        return formats.money(value)
+    return formats.span(value) if budget == "wall_s" else formats.count(value)
+
+
+def _where(run: Run) -> str:
+    if run.held:
+        return f"It goes on where it waits, at step {run.step}. Nothing is done again."
+    if run.frozen:
+        return "It is let go where it was frozen."
+    if run.checkpoint is None:
+        return "It has no checkpoint: a new process begins again from step 1. Actions on record are not repeated."
+    return "A new process goes on from a checkpoint. What it did since then is on record and not repeated."
+
+
+def doubt(run: Run, action: Action, others: int, log_tail: Sequence[str], width: int) -> list[Line]:
+    """The question that only a person can answer."""
+    lines = say("The process ended while this was on its way. Nothing recorded says whether it happened.", width)
+    lines += say("agentwatch will not guess, and has not done it again.", width)
+    safe = "safe to repeat" if action.idempotent else "not marked as safe to repeat"
+    lines += [EMPTY, *fact("tool", f"{action.tool}   ({safe})", width, "strong")]
+    args = action.args if isinstance(action.args, dict) else {"arguments": action.args}
+    for label, value in list(args.items())[:6]:
+        lines += fact(str(label)[: LABEL - 1], brief(value, 240), width)[:3]
+    lines += [
+        EMPTY,
+        *fact("about to", f"begin at {formats.clock(action.began_at)} (on disk before it was let begin)", width),
+    ]
+    if log_tail:
+        lines += fact("its log", f"“{log_tail[-1]}”", width)
+    if action.check_hint:
+        lines += fact("look here", action.check_hint, width, "strong")
+    lines.append(EMPTY)
+    lines += _choice("d", "It happened", "record it as done and go on after it", width)
+    lines += _choice("s", "It did not", "do it now, then go on", width)
+    rest = f"; {formats.plural(others, 'other question')} of this run waits too" if others else ""
+    lines += _choice("l", "Leave it", f"the run stays as it is{rest}", width)
+    lines += _choice("x", "Kill the run…", "the doubt stays in its history", width)
+    where = f"Checkpoint {run.checkpoint.number}, step {run.checkpoint.step}. " if run.checkpoint else ""
+    return [*lines, EMPTY, *say(f"{where}Finished actions are on record and will not be done again.", width, "dim")]
+
+
+def _choice(key: str, label: str, text: str, width: int) -> list[Line]:
+    rows = wrap(text, width - 24)
+    head = line("  ", Span(key, "key"), Span(f"   {fit(label, 16)} ", "strong"))
+    return [(*(head if y == 0 else (Span(" " * 22),)), Span(row)) for y, row in enumerate(rows)]
+
+
+def leave(live: int, width: int) -> list[Line]:
+    """Before everything is paused and the runtime stopped."""
+    lines = say(
+        f"This pauses {formats.plural(live, 'live run')}, then ends the runtime, then closes the console.", width
+    )
+    lines += [EMPTY, *fact("kept", "every run with its last checkpoint; r brings each of them back", width)]
+    lines += fact("in doubt", "actions that do not end within 10 s: you will be asked about them", width)
+    return [*lines, EMPTY, *say("q alone closes the console and lets the agents go on.", width)]
+
+
+__all__ = ["doubt", "fact", "force", "freeze", "kill_many", "kill_one", "leave", "name", "resume", "say"]

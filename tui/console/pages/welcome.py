@@ -1,0 +1,64 @@
+"""What is said where there is little to show: an empty home, an empty filter, no runtime, too small a room."""
+
+from __future__ import annotations
+
+from tui.console.lines import EMPTY, Line, Span, line, wrap
+from tui.console.standing import standing
+from tui.console.state import State
+
+_FIRST = (
+    ("agentwatch run --demo", "see it work: five agents that fail in the known ways, and one that does not"),
+    ("agentwatch run -- python my_agent.py", "put a program of yours under supervision"),
+    ("agentwatch init", "write an agentwatch.toml that names your agents"),
+)
+
+
+def nothing_yet(state: State, width: int) -> list[Line]:
+    """An empty home."""
+    lines: list[Line] = [EMPTY]
+    if state.trouble and not state.empty:
+        lines += [line("  ", Span(row, "needs")) for row in wrap(state.trouble, width - 4)]
+        return [*lines, EMPTY, line(Span("  Looking again every two seconds.", "dim"))]
+    lines.append(line("  ", Span("Nothing has run here yet.", "strong")))
+    lines += [line("  ", Span(row, "dim")) for row in wrap(f"Home: {state.home.root}", width - 4)]
+    lines.append(EMPTY)
+    lines += [line("  ", row) for row in wrap("In another terminal, begin with one of these:", width - 4)]
+    lines.append(EMPTY)
+    wide = width >= 100
+    for command, what in _FIRST:
+        lines.append(line("    ", Span(command.ljust(40) if wide else command, "key"), what if wide else ""))
+        if not wide:
+            lines += [line("      ", Span(row, "dim")) for row in wrap(what, width - 8)]
+    return [*lines, EMPTY, line("  What you start appears here by itself.")]
+
+
+def no_match(query: str, width: int) -> list[Line]:
+    """A filter that nothing passes."""
+    lines: list[Line] = [EMPTY]
+    lines += [line("  ", row) for row in wrap(f"No run matches “{query}”. esc clears the filter.", width - 4)]
+    return [*lines, line(Span("  Fields: status:  reason:  agent:", "dim"))]
+
+
+def banner(state: State, width: int) -> list[Line]:
+    """A line that everybody must see before they read the rest; nothing where all is well."""
+    if state.trouble and not state.empty:
+        return [line("  ", Span(row, "needs")) for row in wrap(state.trouble, width - 4)[:2]]
+    if state.runtime_trouble:
+        said = f"The runtime cannot write its record: {state.runtime_trouble}"
+        return [line("  ", Span(row, "needs")) for row in wrap(said, width - 4)[:2]]
+    if not state.runtime_alive and state.model.runs:
+        live = sum(standing(run).rank in (2, 3, 5, 6) for run in state.model.runs.values())
+        said = "The runtime is not running. R starts it."
+        if live:
+            said = f"The runtime is not running: {live} runs are shown as it left them; no action is let through. "
+            said += "R starts it."
+        return [line("  ", Span(row, "needs")) for row in wrap(said, width - 4)[:2]]
+    return []
+
+
+def too_small(width: int, height: int) -> list[Line]:
+    """A terminal in which nothing can be laid out."""
+    text = (
+        f"The console needs 40 × 10 cells; this terminal has {width} × {height}. Make it larger, or use: agentwatch ps"
+    )
+    return [line(row) for row in wrap(text, max(4, width))]

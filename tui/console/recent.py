@@ -1,0 +1,151 @@
+"""What the latest events of a run amount to: repetition, novelty, what was spent since, how long tools usually take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from store.events import Kind
+from store.records import Event
+from tui.console.telling import failure, signature
+
+
+class Recent(msgspec.Struct):
+    """Figures over a window of events."""
+
+    repeats: int = 0
+    """How many of the last calls in a row were equal, results included."""
+    repeated_tool: str = ""
+    repeats_from_step: int = 0
+    new_at: float | None = None
+    """When something new came last: a result not seen before in the window, or more progress."""
+    new_at_step: int = 0
+    stale_steps: int = 0
+    """Steps begun since then, if at least one of them brought a result."""
+    tokens_since: int = 0
+    cost_since: float = 0.0
+    stops: list[str] = []
+    """Stop reasons met in the window, oldest first."""
+    usual_s: dict[str, float] = {}
+    """Median duration of a tool's calls that ended in the window."""
+    tokens_per_step: list[float] = []
+    """Oldest first; what was used before the first step of the window is left out."""
+    new_per_step: list[float] = []
+    """New results per step, in step with `tokens_per_step`."""
+
+
+def look(events: Sequence[Event]) -> Recent:
+    """Sum up `events`, the latest of one run, oldest first."""
+    return Looking().add(events)
+
+
+class Looking:
+    """Sums up a window of events as it grows."""
+
+    def __init__(self) -> None:
+        self.found = Recent(stops=[], usual_s={}, tokens_per_step=[], new_per_step=[])
+        self.args: dict[str, Any] = {}
+        self.began: dict[str, float] = {}
+        self.seen: set[str] = set()
+        self.last = ""
+        self.durations: dict[str, list[float]] = {}
+        self.step = 0
+        self.barren = 0
+        self.repeated_answers = 0
+        self.done: float | None = None
+
+    def add(self, events: Iterable[Event]) -> Recent:
+        """Take in later events; returns the figures so far."""
+        for event in events:
+            handle = _HANDLERS.get(event.kind)
+            if handle is not None:
+                handle(self, event)
+        found = self.found
+        found.stale_steps = self.barren if self.repeated_answers else 0
+        found.usual_s = {tool: median(took) for tool, took in self.durations.items() if len(took) >= 3}
+        return found
+
+    def step_begin(self, event: Event) -> None:
+        number = event.body.get("n")
+        self.step = number if isinstance(number, int) else self.step
+        self.barren += 1
+        self.found.tokens_per_step.append(0.0)
+        self.found.new_per_step.append(0.0)
+
+    def action_begin(self, event: Event) -> None:
+        ident = str(event.body.get("id"))
+        self.args[ident] = event.body.get("args")
+        self.began[ident] = event.at
+
+    def action_end(self, event: Event) -> None:
+        body = event.body
+        ident = str(body.get("id"))
+        tool = str(body.get("tool") or "")
+        took = body.get("duration_s")
+        if not isinstance(took, int | float):
+            took = event.at - self.began.get(ident, event.at)
+        self.durations.setdefault(tool, []).append(float(took))
+        self.use(event, body.get("usage") or {})
+        if ident not in self.args:
+            return
+        ok = body.get("ok", True)
+        mark = signature(tool, self.args.pop(ident), body.get("result") if ok else failure(body))
+        step = body.get("step") if isinstance(body.get("step"), int) else self.step
+        if mark == self.last:
+            self.found.repeats += 1
+        else:
+            self.last, self.found.repeats = mark, 1
+            self.found.repeated_tool, self.found.repeats_from_step = tool, step or 0
+        if mark in self.seen or not ok:
+            self.repeated_answers += 1
+        else:
+            self.news(event)
+        self.seen.add(mark)
+
+    def progress(self, event: Event) -> None:
+        done = event.body.get("done")
+        if not isinstance(done, int | float):
+            self.news(event)
+        elif self.done is None or done > self.done:
+            self.done = float(done)
+            self.news(event)
+
+    def news(self, event: Event) -> None:
+        found = self.found
+        found.new_at, found.new_at_step = event.at, self.step
+        found.tokens_since, found.cost_since = 0, 0.0
+        self.barren = 0
+        self.repeated_answers = 0
+        if found.new_per_step:
+            found.new_per_step[-1] += 1
+
+    def usage(self, event: Event) -> None:
+        self.use(event, event.body)
+
+    def use(self, event: Event, body: dict[str, Any]) -> None:
+        tokens = (body.get("input_tokens") or 0) + (body.get("output_tokens") or 0)
+        self.found.tokens_since += tokens
+        self.found.cost_since += body.get("cost_usd") or 0.0
+        if self.found.tokens_per_step:
+            self.found.tokens_per_step[-1] += tokens
+
+    def status(self, event: Event) -> None:
+        if event.body.get("to") in ("paused", "stopped") and event.body.get("reason"):
+            self.found.stops.append(str(event.body["reason"]))
+        if event.body.get("from") in ("paused", "stopped"):
+            self.found.repeats = 0
+            self.last = ""
+            self.barren = 0
+
+
+_HANDLERS: dict[str, Callable[[Looking, Event], None]] = {
+    Kind.STEP_BEGIN: Looking.step_begin,
+    Kind.ACTION_BEGIN: Looking.action_begin,
+    Kind.ACTION_END: Looking.action_end,
+    Kind.PROGRESS: Looking.progress,
+    Kind.USAGE: Looking.usage,
+    Kind.STATUS: Looking.status,
+}

@@ -1,0 +1,321 @@
+"""The first screen: every run, what needs a person on top, and the selected one in detail below."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.timer import Timer
+from textual.widgets import Input
+
+from store.records import Run
+from tui.console.can import refusal
+from tui.console.fleet_model import SORTS
+from tui.console.fleet_table import FleetTable
+from tui.console.lines import EMPTY, Line, Span, line, rule
+from tui.console.pages.detail import detail
+from tui.console.pages.head import fleet_head
+from tui.console.pages.welcome import banner, no_match, nothing_yet, too_small
+from tui.console.screens import of_run
+from tui.console.screens.base import LEAST_HEIGHT, LEAST_WIDTH, ConsoleScreen, key
+from tui.console.state import State
+from tui.console.widgets.painted import Painted
+
+DETAIL_EVERY_S = 0.25
+SETTLE_EVERY_S = 0.5
+
+
+class FleetScreen(ConsoleScreen):
+    """The fleet table with the detail side under it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("d", "doubt", "answer…", "Answer whether an action in doubt happened"),
+        key(
+            "r",
+            "resume",
+            "resume…",
+            "Let a paused or stopped run go on: with a note, from a checkpoint, with more budget",
+        ),
+        key("p", "pause", "pause", "Pause at the next safe point; again: park it, or ask whether to force"),
+        key("w", "why", "why", "Why it stands where it stands: reason, evidence, what can be done"),
+        key("c", "checkpoints", "checkpoints", "Its checkpoints, their content, what changed between them"),
+        key("l", "log", "log", "What the agent writes to standard output and error"),
+        key("enter", "inspect", "inspect", "Its whole story, event by event"),
+        key("i", "in_flight", "in flight", "Actions that were let begin and have not ended"),
+        key("x", "kill", "kill…", "End it for good; asks first, and says what is lost"),
+        key("space", "mark", "mark", "Mark the run; keys then act on all marked ones"),
+        key("slash", "filter", "filter", "List only what matches: words, status:, reason:, agent:", shown="/"),
+        key("n", "next", "next", "To the next run that needs you"),
+        key("s", "sort", "sort", "Order the list by the next column", show=False),
+        key("y", "copy", "copy", "Copy the command that shows this run", show=False),
+        key("R", "start_runtime", "start runtime", "Start the runtime of this home", show=False),
+        key("escape", "clear", "clear", "Clear the filter, then the marks", show=False, shown="esc"),
+        key("q", "quit", "leave", "Leave the console; the agents go on"),
+        key("Q", "quit_all", "stop all…", "Pause all, stop the runtime, leave; asks first", show=False),
+    ]
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._model = state.model
+        self._detail_at = 0.0
+        self._detail_due: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Painted(id="tiny")
+        yield Painted(id="head")
+        yield Painted(id="banner")
+        yield FleetTable(self._model, id="fleet")
+        yield Painted(id="empty")
+        yield Input(id="filter", placeholder="words, status:paused, reason:loop, agent:name")
+        yield Painted(id="detail")
+        yield Painted(id="messages")
+        yield Painted(id="keys")
+
+    def on_mount(self) -> None:
+        self.ready = True
+        self.set_interval(SETTLE_EVERY_S, self.table.settle)
+        self.table.load()
+        self.table.focus()
+        self.lay_out()
+
+    @property
+    def table(self) -> FleetTable:
+        """The list."""
+        return self.query_one("#fleet", FleetTable)
+
+    # --- told from above
+
+    def on_resize(self) -> None:
+        self.lay_out()
+
+    def loaded(self) -> None:
+        if not self.ready:
+            return
+        self.table.load()
+        self.lay_out()
+
+    def changed(self, lines: list[int], touched: set[str]) -> None:
+        if not self.ready:
+            return
+        rows = len(self._model.keys)
+        self.table.changed(lines)
+        if rows <= 1 or self.query_one("#empty").display:
+            self.lay_out()
+        self.state_changed(touched)
+
+    def state_changed(self, touched: set[str]) -> None:
+        if self.table.selected in touched or not touched:
+            self._detail_soon()
+        self.paint_frame()
+
+    def second(self, now: float) -> None:
+        if not self.ready:
+            return
+        self.table.tick(now)
+        self.paint_frame()
+        self._paint_banner()
+        self.paint_detail()
+
+    # --- painting
+
+    def lay_out(self) -> None:
+        """Give table and detail their room; say so where there is too little."""
+        if not self.ready:
+            return
+        width, height = self.app.size
+        tiny = width < LEAST_WIDTH or height < LEAST_HEIGHT
+        listed = bool(self._model.keys)
+        filtering = bool(self._model.query_text)
+        for ident, shown in {
+            "#tiny": tiny,
+            "#head": not tiny,
+            "#fleet": not tiny and (listed or filtering),
+            "#empty": not tiny and not listed,
+            "#detail": not tiny and listed and height >= 16,
+            "#messages": not tiny,
+            "#keys": not tiny,
+        }.items():
+            self.query_one(ident).display = shown
+        if tiny:
+            self.query_one("#tiny", Painted).show(too_small(width, height))
+            return
+        self.query_one("#detail").styles.height = self._detail_height()
+        self.query_one("#fleet").styles.height = "1fr" if listed else 1
+        self.query_one("#empty", Painted).show(
+            no_match(self._model.query_text, width) if filtering else nothing_yet(self.state, width)
+        )
+        self._paint_banner()
+        self.paint_frame()
+        self.paint_detail()
+
+    def _detail_height(self) -> int:
+        height = self.app.size.height
+        most = height // 2 + 1 if height >= 34 else max(5, height * 10 // 24)
+        spare = height - 8 - len(self._model.keys) - 1
+        return max(most, min(spare, height - 14))
+
+    def _paint_banner(self) -> None:
+        self.query_one("#banner", Painted).show(banner(self.state, self.app.size.width))
+
+    def head(self, now: float, width: int) -> list[Line]:
+        lines = fleet_head(self.state, now, width, self.app.size.height)
+        model = self._model
+        said: list[Span] = []
+        if model.query_text and not self.query_one("#filter").has_class("-open"):
+            said += [Span("filter: ", "dim"), Span(model.query_text, "strong")]
+            said.append(Span(f"   {len(model.keys)} of {len(model.runs)} runs, esc clears it", "dim"))
+        if model.marks:
+            said += [Span("   " if said else ""), Span(f"{len(model.marks)} marked", "strong")]
+            said.append(Span(", keys act on them, esc unmarks", "dim"))
+        return [*lines, line(" ", *said)] if said else lines
+
+    def _detail_soon(self) -> None:
+        wait = self._detail_at + DETAIL_EVERY_S - time.monotonic()
+        if wait <= 0:
+            self.paint_detail()
+        elif self._detail_due is None:
+            self._detail_due = self.set_timer(wait, self.paint_detail)
+
+    def paint_detail(self) -> None:
+        """Paint the selected run's side."""
+        if self._detail_due is not None:
+            self._detail_due.stop()
+            self._detail_due = None
+        self._detail_at = time.monotonic()
+        view = self.query_one("#detail", Painted)
+        run = self.state.run(self.table.selected)
+        width, height = self.app.size.width, self._detail_height()
+        if run is None:
+            view.show([rule(EMPTY, width)])
+        else:
+            view.show(detail(self.state, run, time.time(), width, height))
+
+    # --- keys
+
+    def targets(self) -> list[Run]:
+        marked = self._model.marked()
+        if marked:
+            return marked
+        run = self.state.run(self.table.selected)
+        return [run] if run is not None else []
+
+    def on_fleet_table_selected(self, event: FleetTable.Selected) -> None:
+        self.paint_detail()
+        self.paint_frame()
+        if event.run is not None:
+            self.console_app.look_at(event.run)
+
+    def on_fleet_table_opened(self) -> None:
+        self.action_inspect()
+
+    def on_fleet_table_head_clicked(self, event: FleetTable.HeadClicked) -> None:
+        if event.column in SORTS:
+            self._model.order_by(event.column)
+            self.table.load()
+
+    def _push(self, action: str) -> None:
+        run = self.state.run(self.table.selected)
+        said = refusal(action, run)
+        if said or run is None:
+            self.state.note(said, "warn")
+            self.paint_frame()
+        else:
+            self.app.push_screen(of_run(action, run.run))
+
+    def action_why(self) -> None:
+        self._push("why")
+
+    def action_checkpoints(self) -> None:
+        self._push("checkpoints")
+
+    def action_log(self) -> None:
+        self._push("log")
+
+    def action_inspect(self) -> None:
+        self._push("inspect")
+
+    def action_in_flight(self) -> None:
+        self._push("in_flight")
+
+    def action_mark(self) -> None:
+        run = self.state.run(self.table.selected)
+        if run is not None:
+            self._model.toggle_mark(run.run)
+            self.table.refresh_line(self._model.index[run.run] + 1)
+            self.table.action_move(1)
+            self.paint_frame()
+
+    def action_next(self) -> None:
+        run = self._model.next_that_needs_you(self.table.selected)
+        if run is None:
+            self.state.note("Nothing else needs you.")
+            self.paint_frame()
+        else:
+            self.table.still()
+            self.table.select(run.run)
+
+    def action_sort(self) -> None:
+        names = list(SORTS)
+        self._model.reverse = False
+        self._model.sort = names[(names.index(self._model.sort) + 1) % len(names)]
+        self._model.settle()
+        self.table.load()
+        self.state.note(f"Ordered by {self._model.sort}.")
+        self.paint_frame()
+
+    def action_copy(self) -> None:
+        run = self.state.run(self.table.selected)
+        if run is not None:
+            command = f"agentwatch show {run.run}"
+            self.app.copy_to_clipboard(command)
+            self.state.note(f"Copied: {command}")
+            self.paint_frame()
+
+    def action_start_runtime(self) -> None:
+        self.console_app.start_runtime()
+
+    def action_quit(self) -> None:
+        self.console_app.leave()
+
+    def action_quit_all(self) -> None:
+        self.console_app.leave_all()
+
+    # --- filter
+
+    def action_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.add_class("-open")
+        box.value = self._model.query_text
+        box.focus()
+
+    def action_clear(self) -> None:
+        box = self.query_one("#filter", Input)
+        if box.has_class("-open") or self._model.query_text:
+            box.remove_class("-open")
+            box.value = ""
+            self._filter("")
+        elif self._model.marks:
+            self._model.marks.clear()
+            self.table.refresh()
+        self.table.focus()
+        self.paint_frame()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "filter" and event.input.has_class("-open"):
+            self._filter(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "filter":
+            event.input.remove_class("-open")
+            self.table.focus()
+            self.paint_frame()
+
+    def _filter(self, text: str) -> None:
+        self._model.filter(text)
+        self.table.load()
+        self.lay_out()
+
+    def help_title(self) -> str:
+        return "the fleet"

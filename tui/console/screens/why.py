@@ -1,0 +1,51 @@
+"""Why a run stopped, or stands where it stands, with the keys that help now."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+
+from store.records import Run
+from tui.console.lines import Line
+from tui.console.pages.why import why_page
+from tui.console.screens.base import key
+from tui.console.screens.run_page import RunScreen
+
+
+class WhyScreen(RunScreen):
+    """The reason, its evidence, the answers, what can be done."""
+
+    SUBJECT = "why"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("d", "doubt", "answer…", "Answer whether an action in doubt happened"),
+        key("r", "resume", "resume…", "Let it go on: with a note, from a checkpoint, with more budget"),
+        key("a", "accept", "accept", "Resume, and never stop this run for this repetition again"),
+        key("p", "pause", "pause", "Pause at the next safe point"),
+        key("c", "checkpoints", "checkpoints", "Its checkpoints"),
+        key("l", "log", "log", "Its log"),
+        key("enter", "inspect", "inspect", "Its whole story"),
+        key("i", "in_flight", "in flight", "Actions that have not ended", show=False),
+        key("x", "kill", "kill…", "End it for good; asks first"),
+    ]
+
+    def subject(self, run: Run | None) -> str:
+        return "why it stopped" if run is not None and run.at_rest and run.status != "completed" else "where it stands"
+
+    def build(self, run: Run, now: float, width: int) -> list[Line]:
+        return why_page(run, self.state.window(run.run), self.state.verdict(run, now), now, width)
+
+    def action_accept(self) -> None:
+        runs = self.willing("accept")
+        if runs:
+            self.send("resume", runs[0], accept=_signature(self, runs[0]))
+
+
+def _signature(screen: WhyScreen, run: Run) -> Any:
+    """What the rule called the repetition: in the evidence, else in the last ruling that paused or stopped the run."""
+    if run.evidence.get("signature"):
+        return run.evidence["signature"]
+    for event in reversed(screen.state.window(run.run).events):
+        if event.kind == "ruling" and event.body.get("level") in ("pause", "stop") and event.body.get("signature"):
+            return event.body["signature"]
+    return ""

@@ -1,0 +1,150 @@
+"""What the console knows now; the app keeps it up to date, screens only read it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from store.home import Home
+from store.records import Event, Run
+from tui.console.fleet_model import FleetModel
+from tui.console.recent import Looking, Recent
+from tui.console.telling import Story
+from tui.console.verdict import Verdict, judge
+
+WINDOW_EVENTS = 400
+"""How many of a run's latest events are read when it is looked at."""
+
+WINDOW_MOST = 4000
+"""A window that has grown beyond this is read anew."""
+
+WINDOWS_KEPT = 12
+RATE_WINDOW_S = 300.0
+RATE_LEAST_S = 10.0
+
+
+class Note(NamedTuple):
+    """A line for the message line."""
+
+    at: float
+    text: str
+    tone: str = ""
+    run: str = ""
+
+
+class Window:
+    """The latest events of one run, told and summed up."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.events = list(events)
+        self.story = Story(self.events)
+        self._looking = Looking()
+        self.recent: Recent = self._looking.add(self.events)
+
+    @property
+    def last_seq(self) -> int:
+        """The newest event that is taken in; 0 without one."""
+        return self.events[-1].seq if self.events else 0
+
+    def add(self, events: list[Event]) -> None:
+        """Take in later events of the run."""
+        fresh = [event for event in events if event.seq > self.last_seq]
+        self.events.extend(fresh)
+        self.story.add(fresh)
+        self.recent = self._looking.add(fresh)
+
+
+EMPTY_WINDOW = Window(())
+
+
+class Rates(NamedTuple):
+    """What the whole fleet uses, an hour at the pace of the last minutes; None while that is too short to say."""
+
+    tokens_h: float | None = None
+    cost_h: float | None = None
+
+
+NO_RATES = Rates()
+
+
+@dataclass
+class State:
+    """One home as the console sees it."""
+
+    home: Home
+    read_only: bool = False
+    host: str = field(default_factory=lambda: socket.gethostname().split(".")[0])
+    model: FleetModel = field(default_factory=FleetModel)
+    windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
+    notes: deque[Note] = field(default_factory=lambda: deque(maxlen=200))
+    runtime_alive: bool = False
+    runtime_age_s: float | None = None
+    runtime_trouble: str = ""
+    heard_at: float = float("-inf")
+    """Monotonic time at which the record was last seen to hold nothing that is not shown."""
+    trouble: str = ""
+    """Why the record cannot be read; empty while it can."""
+    empty: bool = True
+    """No record was ever found."""
+    rates: Rates = NO_RATES
+    _samples: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
+
+    def run(self, name: str | None) -> Run | None:
+        """A run by its id."""
+        return self.model.runs.get(name) if name else None
+
+    def window(self, name: str) -> Window:
+        """The latest events of a run, as far as they are read."""
+        return self.windows.get(name, EMPTY_WINDOW)
+
+    def keep(self, name: str, window: Window) -> None:
+        """Hold a window; the one that was least recently read goes."""
+        self.windows[name] = window
+        self.windows.move_to_end(name)
+        while len(self.windows) > WINDOWS_KEPT:
+            self.windows.popitem(last=False)
+
+    def take(self, events: list[Event]) -> None:
+        """Let the open windows take in what is new."""
+        mine: dict[str, list[Event]] = {}
+        for event in events:
+            if event.run in self.windows:
+                mine.setdefault(event.run, []).append(event)
+        for name, fresh in mine.items():
+            window = self.windows[name]
+            if len(window.events) + len(fresh) > WINDOW_MOST:
+                self.windows[name] = Window((window.events + fresh)[-WINDOW_EVENTS:])
+            else:
+                window.add(fresh)
+
+    def verdict(self, run: Run, now: float) -> Verdict:
+        """The five answers about a run."""
+        return judge(run, self.window(run.run).recent, now)
+
+    def note(self, text: str, tone: str = "", run: str = "", at: float | None = None) -> None:
+        """Say something in the message line."""
+        self.notes.appendleft(Note(time.time() if at is None else at, text, tone, run))
+
+    def look_at_runtime(self) -> None:
+        """Read the runtime's sign of life."""
+        self.runtime_alive = self.home.runtime_alive()
+        beat = self.home.beat() if self.runtime_alive else None
+        self.runtime_age_s = None if beat is None else max(0.0, time.time() - beat.at)
+        self.runtime_trouble = beat.trouble if beat else ""
+
+    def sample(self) -> None:
+        """Measure what the fleet uses; called once a second."""
+        now = time.monotonic()
+        tokens = sum(run.input_tokens + run.output_tokens for run in self.model.runs.values())
+        cost = sum(run.cost_usd for run in self.model.runs.values())
+        self._samples.append((now, tokens, cost))
+        while now - self._samples[0][0] > RATE_WINDOW_S:
+            self._samples.popleft()
+        began, tokens_then, cost_then = self._samples[0]
+        if now - began >= RATE_LEAST_S:
+            per_hour = 3600 / (now - began)
+            self.rates = Rates((tokens - tokens_then) * per_hour, (cost - cost_then) * per_hour)

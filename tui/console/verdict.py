@@ -1,0 +1,385 @@
+"""The five answers about a run, from its record alone: stuck? progress? safe to pause? can it resume? terminate?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from store.records import Event, Run
+from store.states import FINAL, Status, StopReason
+from tui.console import formats
+from tui.console.recent import Recent, look
+from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, spent, tightest
+
+QUIET_S = 300.0
+"""Silence beyond this, with nothing in flight, is a question mark; twice this, in a tool, too."""
+
+HELLO_S = 5.0
+"""An agent that has not said hello after this is taken for one that does not use the SDK."""
+
+QUESTIONS = ("Stuck?", "Progress?", "Safe pause?", "Can resume?", "Terminate?")
+
+
+class Answer(NamedTuple):
+    """One word to scan, then the figures that justify it."""
+
+    word: str
+    """YES, NO, HELD, WAITING, ASK, NOT YET, UNKNOWN, PAUSED, or n/a."""
+    figures: str
+
+
+class Verdict(NamedTuple):
+    """What an operator asks about any run."""
+
+    stuck: Answer
+    progress: Answer
+    pause: Answer
+    resume: Answer
+    terminate: Answer
+
+    def rows(self) -> list[tuple[str, Answer]]:
+        """Questions with their answers, in the order in which they are asked."""
+        return list(zip(QUESTIONS, self, strict=True))
+
+
+def verdict(run: Run, events: Sequence[Event], now: float) -> Verdict:
+    """The five answers about `run` at `now` (seconds since the epoch).
+
+    `events` are the latest of the run, oldest first; the more there are, the further back "since" can reach.
+    """
+    return judge(run, look(events), now)
+
+
+def judge(run: Run, recent: Recent, now: float) -> Verdict:
+    """The five answers about `run`, where its latest events are summed up already."""
+    return Verdict(
+        stuck=_stuck(run, recent, now),
+        progress=_progress(run, recent, now),
+        pause=_pause(run, now),
+        resume=_resume(run, now),
+        terminate=_terminate(run, recent, now),
+    )
+
+
+def observed(run: Run, now: float) -> bool:
+    """Whether the run's live agent is watched from outside only."""
+    return not run.sdk and run.pid is not None and now - (run.last_event_at or now) >= 0 and _old_enough(run, now)
+
+
+def _old_enough(run: Run, now: float) -> bool:
+    return run.started_at is not None and now - run.started_at > HELLO_S
+
+
+# --- why is it stuck?
+
+
+def _stuck(run: Run, recent: Recent, now: float) -> Answer:
+    match run.status:
+        case Status.COMPLETED:
+            return Answer("NO", "It completed.")
+        case Status.KILLED:
+            return Answer("NO", "It was killed.")
+        case Status.QUEUED:
+            return Answer(
+                "WAITING", f"Queued for {formats.span(now - run.created_at)}; its process is not started yet."
+            )
+        case Status.STARTING:
+            return Answer("NO", "Its process is being started.")
+        case Status.NEEDS_REVIEW:
+            return Answer("YES", _review(run))
+        case Status.WAITING:
+            return Answer("WAITING", _wait(run))
+        case Status.PAUSING:
+            return Answer("NO", f"On its way to a pause; waits for {_awaited(run, now)}.")
+        case Status.STOPPING | Status.KILLING:
+            return Answer("NO", "Its processes are being ended.")
+        case Status.PAUSED | Status.STOPPED:
+            return _at_rest(run, now)
+    return _live(run, recent, now)
+
+
+def _review(run: Run) -> str:
+    if run.in_flight:
+        first = run.in_flight[0]
+        more = f" and {len(run.in_flight) - 1} more" if len(run.in_flight) > 1 else ""
+        return f"It waits for your answer: did {first.tool}{more} happen?"
+    return f"It waits for your answer: {run.why or 'see w'}."
+
+
+def _wait(run: Run) -> str:
+    what = run.why or run.waits_for or "something outside"
+    if run.due_at:
+        return f"{_sentence(what)} It goes on by itself at {formats.clock(run.due_at)}."
+    return f"{_sentence(what)} It goes on by itself."
+
+
+def _awaited(run: Run, now: float) -> str:
+    if run.in_flight:
+        first = run.in_flight[0]
+        return f"{first.tool} ({formats.span(now - first.began_at)} so far)"
+    return run.waits_for or "its next safe point"
+
+
+def _at_rest(run: Run, now: float) -> Answer:
+    if run.reason in (StopReason.USER_PAUSED, None):
+        since = f" {formats.ago(now - run.rested_at)}" if run.rested_at else ""
+        return Answer("PAUSED", f"Paused by hand{since}{'' if not run.why else ': ' + run.why}.")
+    said = run.evidence.get("summary") or run.why or run.reason
+    return Answer("YES", _sentence(str(said)))
+
+
+def _live(run: Run, recent: Recent, now: float) -> Answer:
+    if recent.repeats >= 3:
+        return Answer(
+            "YES",
+            f"The last {recent.repeats} calls were the same {recent.repeated_tool} with the same result"
+            f"{_since_step(recent.repeats_from_step)}.",
+        )
+    if run.warned is not None:
+        return Answer("YES", _sentence(f"{run.warned.summary} ({formats.ago(now - run.warned.at)})"))
+    quiet = now - run.last_event_at
+    if run.in_flight:
+        return _in_tool(run, recent, now)
+    if quiet > QUIET_S:
+        return Answer("UNKNOWN", f"No sign of life for {formats.span(quiet)}, and no action in flight.")
+    if observed(run, now):
+        return Answer("NO", f"Its log grew {formats.ago(quiet)}; more is not known of this agent.")
+    step = f"Step {run.step}" + (f" ({run.step_name})" if run.step_name else "")
+    return Answer("NO", f"{step}, last sign of life {formats.ago(quiet)}." if run.step else "It has just begun.")
+
+
+def _in_tool(run: Run, recent: Recent, now: float) -> Answer:
+    first = run.in_flight[0]
+    took = now - first.began_at
+    usual = recent.usual_s.get(first.tool)
+    beside = f", usual {formats.span(usual)}" if usual is not None else ""
+    said = f"In {first.tool} for {formats.span(took)}{beside}."
+    if took > 2 * QUIET_S or (usual is not None and took > 60 and took > 20 * usual):
+        return Answer("UNKNOWN", f"{said} Far longer than usual." if usual else f"{said} Nothing else was heard.")
+    return Answer("NO", said)
+
+
+# --- is it still making progress?
+
+
+def _progress(run: Run, recent: Recent, now: float) -> Answer:
+    far = _far(run)
+    if run.status is Status.COMPLETED:
+        return Answer("YES", f"{far} done." if far else "It said that it is complete.")
+    if run.status in (Status.QUEUED, Status.STARTING):
+        return Answer("NOT YET", "It has not begun.")
+    newest = max(recent.new_at or 0.0, run.progress_at or 0.0)
+    if run.status in (Status.WAITING,):
+        return Answer("HELD", _joined(far, f"last new result {formats.ago(now - newest)}" if newest else "none yet"))
+    if not newest:
+        if not run.sdk:
+            return Answer("UNKNOWN", _unseen(run, now))
+        if run.step:
+            return Answer("UNKNOWN", f"Step {run.step}, but no result and no progress was reported so far.")
+        return Answer("NOT YET", "No step has begun.")
+    since = _joined(*_spent_since(recent))
+    if run.at_rest:
+        until = f"last new result {formats.ago(now - newest)}{_at_step(recent)}"
+        stopped_well = run.reason in (StopReason.USER_PAUSED, None) and not recent.stale_steps
+        return Answer("PAUSED" if stopped_well else "NO", _joined(far, until, f"spent since: {since}" if since else ""))
+    if recent.stale_steps >= 3:
+        spent_since = f"spent since: {since}" if since else ""
+        return Answer(
+            "NO", _joined(far, f"no new result for {recent.stale_steps} steps{_at_step(recent)}", spent_since)
+        )
+    if now - newest > QUIET_S and not run.in_flight:
+        return Answer("NO", _joined(far, f"nothing new for {formats.span(now - newest)}"))
+    return Answer("YES", _joined(far, f"last new result {formats.ago(now - newest)}"))
+
+
+def _far(run: Run) -> str:
+    if run.progress_done is None:
+        return ""
+    of = f" of {formats.quantity(run.progress_of)}" if run.progress_of else ""
+    return f"{formats.quantity(run.progress_done)}{of} {run.progress_label}".rstrip()
+
+
+def _unseen(run: Run, now: float) -> str:
+    said = "This agent reports no steps"
+    return f"{said}; its log grew {formats.ago(now - run.last_event_at)}." if run.pid else f"{said}."
+
+
+def _spent_since(recent: Recent) -> list[str]:
+    parts = []
+    if recent.tokens_since:
+        parts.append(f"{formats.count(recent.tokens_since)} tokens")
+    if recent.cost_since:
+        parts.append(formats.money(recent.cost_since))
+    return parts
+
+
+def _at_step(recent: Recent) -> str:
+    return f", at step {recent.new_at_step}" if recent.new_at_step else ""
+
+
+# --- can I safely pause it?
+
+
+def _pause(run: Run, now: float) -> Answer:
+    match run.status:
+        case Status.PAUSED:
+            depth = (
+                "held at its gate, its process waits"
+                if run.held
+                else "frozen: it lives in memory alone"
+                if run.frozen
+                else "parked: its process is gone, the checkpoint stays"
+            )
+            at = f"at {formats.moment(run.rested_at, now)}, " if run.rested_at else ""
+            return Answer("PAUSED", f"{at}{depth}.")
+        case Status.PAUSING:
+            return Answer("WAITING", f"A pause is asked for; it waits for {_awaited(run, now)}.")
+        case Status.QUEUED:
+            return Answer("NOT YET", "It has not begun.")
+        case Status.RUNNING | Status.WAITING | Status.STARTING:
+            return _pause_live(run, now)
+    return Answer("n/a", "No process is running.")
+
+
+def _pause_live(run: Run, now: float) -> Answer:
+    if run.pid is None:
+        return Answer("YES", "No process is running just now.")
+    if observed(run, now):
+        return Answer("ASK", "This agent does not use the SDK: it can only be frozen, in memory alone.")
+    kept = _kept(run, now)
+    if run.in_flight:
+        unsafe = [action for action in run.in_flight if not action.idempotent]
+        first = (unsafe or list(run.in_flight))[0]
+        what = f"{first.tool} ({formats.span(now - first.began_at)} so far)"
+        return Answer("NOT YET" if unsafe else "YES", f"Pausing would wait for {what}. {kept}")
+    return Answer("YES", f"Nothing in flight. {kept}")
+
+
+def _kept(run: Run, now: float) -> str:
+    if run.checkpoint is None:
+        return "No checkpoint yet: held it keeps its place, parked it would begin again."
+    return f"Checkpoint of step {run.checkpoint.step}, {formats.span(now - run.checkpoint.at)} old."
+
+
+# --- can I resume it later?
+
+
+def _resume(run: Run, now: float) -> Answer:
+    if run.status is Status.COMPLETED:
+        return Answer("NO", "It is complete.")
+    if run.status is Status.KILLED:
+        return Answer("NO", "Killed runs never come back; their history stays.")
+    if run.status is Status.NEEDS_REVIEW:
+        questions = max(1, len(run.in_flight))
+        return Answer("ASK", f"{_from(run)}, after you answer {formats.plural(questions, 'question')}.")
+    if run.resumable:
+        return _resume_now(run)
+    if run.status in (Status.STOPPING, Status.KILLING):
+        return Answer("NOT YET" if run.status is Status.STOPPING else "NO", "Its processes are being ended.")
+    if observed(run, now) and run.checkpoint is None:
+        return Answer("UNKNOWN", "After a freeze yes; once its process is gone it begins again.")
+    if run.checkpoint is None:
+        return Answer("NOT YET", "No checkpoint yet: once its process is gone it begins again from step 1.")
+    return Answer("YES", f"{_from(run)}, {formats.span(now - run.checkpoint.at)} old.")
+
+
+def _resume_now(run: Run) -> Answer:
+    if run.reason is StopReason.BUDGET_EXCEEDED:
+        over = _over(run)
+        return Answer("ASK", f"With a higher limit{f' ({over})' if over else ''}. {_begin(run)}")
+    return Answer("YES", _begin(run))
+
+
+def _begin(run: Run) -> str:
+    if run.held:
+        return f"It goes on where it waits, at step {run.step}; nothing is done again."
+    if run.frozen:
+        return "It is let go where it was frozen, as long as this machine runs."
+    return f"{_from(run)}."
+
+
+def _from(run: Run) -> str:
+    if run.checkpoint is None:
+        return "No checkpoint: it begins again from step 1"
+    label = f" “{run.checkpoint.label}”" if run.checkpoint.label else ""
+    return f"From checkpoint {run.checkpoint.number}{label}, step {run.checkpoint.step}"
+
+
+def _over(run: Run) -> str:
+    near = tightest(run, run.rested_at or run.last_event_at)
+    if near is None:
+        return ""
+    name = near[0]
+    used, limit = spent(run, name, run.rested_at or run.last_event_at) or 0.0, run.limits[name]
+    if name == "cost_usd":
+        return f"{formats.money(used)} of {formats.money(limit)} is spent"
+    if name == "wall_s":
+        return f"{formats.span(used)} of {formats.span(limit)} is used up"
+    return f"{formats.count(used)} of {formats.count(limit)} {BUDGET_WORDS.get(name, name)} are used up"
+
+
+# --- should I terminate it?
+
+
+def _terminate(run: Run, recent: Recent, now: float) -> Answer:
+    if run.status in FINAL:
+        return Answer("n/a", "It is over.")
+    if run.status is Status.NEEDS_REVIEW:
+        return Answer("NO", "Answer its question (d): everything else is kept.")
+    if run.status in (Status.STOPPING, Status.KILLING):
+        return Answer("n/a", "It is ending.")
+    if run.resumable:
+        return _terminate_rested(run, recent)
+    if run.status is Status.WAITING:
+        return Answer("NO", "Nothing is lost by waiting. p pauses it.")
+    if recent.repeats >= 3 or recent.stale_steps >= 5:
+        return Answer("NOT YET", "Pause it first (p): that keeps everything and stops the spending.")
+    near = tightest(run, now)
+    if near is not None and near[1] >= NEAR_LIMIT:
+        word = BUDGET_WORDS.get(near[0], near[0])
+        return Answer("NO", f"{formats.percent(near[1])}% of its {word} is used; the limit holds it by itself.")
+    return Answer("NO", "Nothing speaks for it.")
+
+
+def _terminate_rested(run: Run, recent: Recent) -> Answer:
+    again = recent.stops.count(str(run.reason)) if run.reason else 0
+    match run.reason:
+        case StopReason.USER_PAUSED | None:
+            return Answer("NO", "It costs nothing while it is paused. r lets it go on.")
+        case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS if again >= 2:
+            return Answer("YES", f"It was stopped for the same reason {again} times, resumed in between.")
+        case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS:
+            return Answer("NOT YET", "First resume with a note (r). Kill only if the same comes back.")
+        case StopReason.BUDGET_EXCEEDED if recent.stale_steps >= 3:
+            return Answer(
+                "ASK", f"Raise the limit (r) only if you trust it: nothing new for {recent.stale_steps} steps."
+            )
+        case StopReason.BUDGET_EXCEEDED:
+            return Answer("NO", "It was getting on: raise the limit (r).")
+        case StopReason.AGENT_CRASHED | StopReason.AGENT_FAILED if again >= 3:
+            return Answer("ASK", f"It ended like this {again} times. Read its log (l) before another try.")
+        case StopReason.AGENT_CRASHED | StopReason.AGENT_FAILED:
+            return Answer("NOT YET", "Read its log (l), then resume (r).")
+    return Answer("NOT YET", "Resume it (r); it costs nothing while it rests.")
+
+
+# --- words
+
+
+def _since_step(step: int) -> str:
+    return f", since step {step}" if step else ""
+
+
+def _joined(*parts: str) -> str:
+    said = "; ".join(part for part in parts if part)
+    return _sentence(said) if said else ""
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…”" else ".")
+
+
+__all__ = ["QUESTIONS", "Answer", "Verdict", "judge", "observed", "verdict"]
