@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import replace
 
-from runtime.policy.config import Policy, PolicyError, Section
+from runtime.policy.config import Contract, Policy, PolicyError, Section
 from store.records import Json
 
 SECTIONS: dict[str, type[Section]] = {
@@ -100,6 +100,7 @@ _BASES: dict[Any, str] = {
     bool: "true or false",
     str: "a text",
     tuple[str, ...]: "a list of texts",
+    dict[str, Contract]: "a table of tools, each with fails_if or succeeds_if, regular expressions",
 }
 
 

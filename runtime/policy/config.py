@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated
 
 import msgspec
@@ -49,6 +50,10 @@ class Loop(Section, frozen=True):
     """Rounds of a cycle of several calls after which the run is paused."""
     longest_cycle: Annotated[int, Meta(ge=1, le=12)] = 6
     """Longest cycle that is looked for, in calls."""
+    same_error_steer_at: Times = 5
+    """Calls of one tool in a row that failed in the same way with different arguments after which the model is told."""
+    poll_gap_s: Seconds = 60.0
+    """A call that comes so long after the one before, with no model asked in between, is a poll and no repetition."""
 
     def disorder(self) -> list[str]:
         late = []
@@ -57,6 +62,84 @@ class Loop(Section, frozen=True):
         if self.cycle_pause_at < self.steer_at:
             late.append(f"cycle_pause_at ({self.cycle_pause_at}) is below steer_at ({self.steer_at})")
         return late
+
+
+class Progress(Section, frozen=True):
+    """Calls that bring nothing new."""
+
+    at_most: Level = Level.PAUSE
+    """The highest rung of the ladder that this rule may take."""
+    steer_after: Count = 8
+    """Calls in a row that brought nothing new after which the model is told."""
+    again_after: Count = 2
+    """Further such calls after which a steer counts as unheeded."""
+    unheeded_steers: Count = 2
+    """Unheeded steers, those of other rules included, after which the run is paused."""
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a user knows about the results of one tool; it goes before everything else."""
+
+    fails_if: str | None = None
+    """A regular expression; a result in whose text or JSON it is found is a failure."""
+    succeeds_if: str | None = None
+    """A regular expression; where `fails_if` is not set, a result in which it is not found is a failure."""
+
+
+class Outcome(Section, frozen=True):
+    """Results that were called a success and are none."""
+
+    at_most: Level = Level.PAUSE
+    """The highest rung of the ladder that this rule may take."""
+    steer_at: Times = 3
+    """Hidden failures of the same kind in a row after which the model is told."""
+    pause_at: Times = 5
+    """Hidden failures of the same kind in a row after which the run is paused."""
+    contracts: dict[str, Contract] = {}
+    """By tool: `fails_if` and `succeeds_if`, regular expressions over its result."""
+
+    def contract(self, tool: str) -> Contract | None:
+        """Return what the user knows about the results of `tool`."""
+        return self.contracts.get(tool)
+
+    def disorder(self) -> list[str]:
+        wrong = []
+        if self.pause_at < self.steer_at:
+            wrong.append(f"pause_at ({self.pause_at}) is below steer_at ({self.steer_at})")
+        for tool, contract in self.contracts.items():
+            for expression in filter(None, (contract.fails_if, contract.succeeds_if)):
+                try:
+                    re.compile(expression)
+                except re.error as error:
+                    wrong.append(f"{expression!r} of {tool} is no regular expression: {error}")
+        return wrong
+
+
+class Stall(Section, frozen=True):
+    """Silence, on three clocks."""
+
+    at_most: Level = Level.PAUSE
+    """The highest rung of the ladder that this rule may take."""
+    model_warn_s: Seconds = 300.0
+    """Seconds of silence between actions, where an agent waits for its model, after which the operator is warned."""
+    model_pause_s: Seconds | None = 1200.0
+    """Seconds of such silence after which the run is paused."""
+    tool_warn_s: Seconds = 300.0
+    """Seconds of silence while an action that declares no timeout is in flight after which the operator is warned."""
+    tool_pause_s: Seconds | None = 1200.0
+    """Seconds of such silence after which the run is paused."""
+    silence_warn_s: Seconds = 300.0
+    """Seconds without a line of output, of an agent that does not speak with us, after which the operator is warned."""
+    silence_pause_s: Seconds | None = None
+    """Seconds of such silence after which the run is paused; not set, because it may well be at work."""
+
+    def disorder(self) -> list[str]:
+        pairs = [(clock, getattr(self, f"{clock}_warn_s"), getattr(self, f"{clock}_pause_s")) for clock in CLOCKS]
+        return [
+            f"{clock}_pause_s ({pause_s:g}) is below {clock}_warn_s ({warn_s:g})"
+            for clock, warn_s, pause_s in pairs
+            if pause_s is not None and pause_s < warn_s
+        ]
 
 
 class Budget(Section, frozen=True):
@@ -107,6 +190,9 @@ class Gate(Section, frozen=True):
     """How long an agent waits at its gate for a runtime that is gone before it ends itself."""
 
 
+CLOCKS = ("model", "tool", "silence")
+"""Clocks of `[stall]`."""
+
 BUDGETS = ("cost_usd", "tokens", "cached_tokens", "steps", "actions", "wall_s")
 """Keys of `[budget]` that are limits."""
 
@@ -115,6 +201,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """All rules of one run; equal policies have equal digests."""
 
     loop: Loop = Loop()
+    progress: Progress = Progress()
+    outcome: Outcome = Outcome()
+    stall: Stall = Stall()
     budget: Budget = Budget()
     timeout: Timeout = Timeout()
     pause: Pause = Pause()

@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from runtime.policy.budget import BudgetRule
+from runtime.policy.calls import Calls
 from runtime.policy.config import Policy
+from runtime.policy.failures import OutcomeRule
 from runtime.policy.loop import LoopRule
+from runtime.policy.progress import ProgressRule
 from runtime.policy.ruling import Level, Rule, Ruling
+from runtime.policy.stall import StallRule
 from runtime.policy.timeout import TimeoutRule
 from store.records import Event, Run
 
-RULES: tuple[Callable[[Policy, Run | None], Rule], ...] = (
-    lambda policy, run: LoopRule(policy.loop, run),
-    lambda policy, run: BudgetRule(policy.budget, run),
-    lambda policy, run: TimeoutRule(policy.timeout, run),
+RULES: tuple[Callable[[Policy, Run | None, Calls], Rule], ...] = (
+    lambda policy, run, calls: LoopRule(policy.loop, run, calls),
+    lambda policy, run, calls: ProgressRule(policy.progress, run, calls),
+    lambda policy, run, calls: OutcomeRule(policy.outcome, run, calls),
+    lambda policy, run, calls: StallRule(policy.stall, run),
+    lambda policy, run, calls: BudgetRule(policy.budget, run),
+    lambda policy, run, calls: TimeoutRule(policy.timeout, run),
 )
 """Every rule, in the order in which their rulings are told."""
 
@@ -28,7 +35,8 @@ class Judge:
 
     def __init__(self, policy: Policy, run: Run | None = None) -> None:
         """Judge `run` from its newest event on; None for a run of which nothing was journalled yet."""
-        self._rules = tuple(rule(policy, run) for rule in RULES)
+        calls = Calls(policy.outcome)
+        self._rules = tuple(rule(policy, run, calls) for rule in RULES)
         self._at_most: dict[str, Level] = {rule.name: getattr(policy, rule.name).at_most for rule in self._rules}
 
     @classmethod
@@ -60,7 +68,10 @@ class Judge:
             if named not in strongest or _RUNGS[strongest[named].level] < _RUNGS[ruling.level]:
                 strongest[named] = ruling
         # Sorting is stable: among equals the order of the rules stays.
-        return sorted(strongest.values(), key=lambda ruling: -_RUNGS[ruling.level])
+        ranked = sorted(strongest.values(), key=lambda ruling: -_RUNGS[ruling.level])
+        if ranked and ranked[0].level in (Level.PAUSE, Level.STOP):
+            return [ruling for ruling in ranked if ruling.level is not Level.STEER]  # Nobody is there to be told.
+        return ranked
 
     def _capped(self, ruling: Ruling) -> Ruling:
         highest = self._at_most[ruling.rule]

@@ -43,10 +43,11 @@ class LoopRule:
     name: ClassVar[str] = "loop"
     horizon: ClassVar[int] = 2000
 
-    def __init__(self, section: Loop, run: Run | None = None) -> None:
+    def __init__(self, section: Loop, run: Run | None = None, calls: Calls | None = None) -> None:
         self._section = section
-        self._calls = Calls()
+        self._calls = calls or Calls()
         self._ended: dict[str, deque[tuple[str, Call]]] = {}
+        self._asked_model_at: float | None = None
         self._said: dict[str, tuple[int, Level]] = {}
         """What was last said of a signature, and of which stretch."""
         self._paused_by: set[str] = set()
@@ -60,6 +61,8 @@ class LoopRule:
             self._accepted.add(event.body["signature"])
         elif event.kind == Kind.RULING and event.body["rule"] == self.name and event.body["level"] == Level.PAUSE:
             self._paused_by.add(event.body.get("signature") or "")
+        elif event.kind == Kind.USAGE:
+            self._asked_model_at = event.at
         call = self._calls.feed(event)
         return [] if call is None else self._ended_call(call)
 
@@ -82,9 +85,10 @@ class LoopRule:
         past = self._past(call.parent)
         if call.retry_of and past and past[-1][1].id == call.retry_of:
             past.pop()  # The supervisor's own retry is the same call still, not the model's doing.
-        past.append((_key(call), call))
+        past.append((self._key(call, past[-1][1] if past else None), call))
         found = _rounds(past, self._section.longest_cycle)
-        return [] if found is None else self._rule(found, past)
+        rulings = [] if found is None else self._rule(found, past)
+        return rulings or self._same_error(call, past)
 
     def _past(self, parent: str) -> deque[tuple[str, Call]]:
         past = self._ended.pop(parent, None) or deque(maxlen=MOST_CALLS)
@@ -108,12 +112,99 @@ class LoopRule:
             self._paused_by.add(found.signature)
         return [_ruling(found, level, pause_at, list(past)[-found.period * found.times :])]
 
+    def _key(self, call: Call, before: Call | None) -> str:
+        """Name what must be equal for a call to be a repetition; a poll is none, whether declared or seen to be one."""
+        asked_model = before is not None and self._asked_model_at is not None and self._asked_model_at >= before.end.at
+        gap_s = call.began_at - before.end.at if before is not None else 0.0
+        if call.poll or (gap_s >= self._section.poll_gap_s and not asked_model):
+            return f"poll {call.end.seq}"
+        return call.key
 
-def _key(call: Call) -> str:
-    """Name what must be equal for a call to be a repetition."""
-    if call.poll:
-        return f"poll {call.end.seq}"  # Waiting for a change by asking again is what a poll is for.
-    return hashlib.sha256(canonical([call.tool, call.args, call.ok, call.result])).hexdigest()
+    def _same_error(self, call: Call, past: deque[tuple[str, Call]]) -> list[Ruling]:
+        """Steer where one tool fails in the same way whatever it is given; that alone never pauses."""
+        alike = [call]
+        for _, before in list(past)[-2::-1] if call.failure and not call.poll else ():
+            if before.tool != call.tool or before.failure != call.failure or _advances(before.args, alike[-1].args):
+                break
+            alike.append(before)
+        times, signature = len(alike), f"error:{_short_digest([call.parent, call.tool, call.failure])}"
+        if times < self._section.same_error_steer_at or signature in self._accepted:
+            return []
+        if len({one.call_key for one in alike}) == 1:
+            return []  # Equal calls are counted as rounds.
+        began_seq = alike[-1].end.seq
+        if self._said.get(signature, (0, Level.STEER))[0] == began_seq:
+            return []
+        self._said[signature] = (began_seq, Level.STEER)
+        return [_same_error_ruling(alike[::-1], signature)]
+
+
+ADVANCING = frozenset(
+    {
+        "after",
+        "before",
+        "begin_line",
+        "cursor",
+        "end",
+        "end_line",
+        "file",
+        "file_name",
+        "file_path",
+        "filename",
+        "filepath",
+        "from",
+        "index",
+        "line",
+        "line_number",
+        "next",
+        "next_token",
+        "offset",
+        "page",
+        "page_number",
+        "page_token",
+        "path",
+        "skip",
+        "start",
+        "start_line",
+        "startline",
+        "endline",
+        "token",
+        "url",
+        "uri",
+        "view_range",
+    }
+)
+"""Arguments that are meant to move on from call to call."""
+
+
+def _advances(before: Json, after: Json) -> bool:
+    """Whether the two calls differ in nothing but arguments that move on."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return False
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    return bool(changed) and all(str(key).lower() in ADVANCING for key in changed)
+
+
+def _short_digest(value: Json) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()[:16]
+
+
+def _same_error_ruling(alike: list[Call], signature: str) -> Ruling:
+    tool, times = alike[-1].tool, len(alike)
+    return Ruling(
+        rule=LoopRule.name,
+        level=Level.STEER,
+        summary=f"{tool} fails the same way ×{times}",
+        evidence={
+            "summary": f"{tool} failed {times} times in a row in the same way, with different arguments.",
+            "figures": {"failures in a row": times, "error": alike[-1].failure},
+            "events": [call.end.seq for call in alike[-evidence.MOST_CALLS :]],
+            "calls": evidence.calls((call.end, call.args) for call in alike),
+        },
+        note=f"{tool} has failed {times} times in a row with the same kind of error, whatever you gave it. Other "
+        "arguments of the same kind will not help: find out why it fails, or use something else.",
+        signature=signature,
+    )
 
 
 def _rounds(past: deque[tuple[str, Call]], longest_cycle: int) -> Round | None:
@@ -126,12 +217,12 @@ def _rounds(past: deque[tuple[str, Call]], longest_cycle: int) -> Round | None:
         if matched >= period:
             cycle = keys[-period:]
             rotated = min(cycle[start:] + cycle[:start] for start in range(period))
-            named = canonical([past[-1][1].parent, rotated])
+            named = _short_digest([past[-1][1].parent, rotated])
             return Round(
                 period=period,
                 times=matched // period + 1,
                 began_seq=past[len(keys) - matched - period][1].end.seq,
-                signature="loop:" + hashlib.sha256(named).hexdigest()[:16],
+                signature=f"loop:{named}",
             )
     return None
 

@@ -6,17 +6,25 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from runtime.policy.config import DEFAULT
+from runtime.policy.config import DEFAULT, Progress
 from runtime.policy.judge import Judge
-from runtime.policy.ruling import Level
+from runtime.policy.ruling import Level, Ruling
 from store.events import Kind
 from store.states import StopReason
 from tests.unit.policy.story import Story
 
+ALONE = replace(DEFAULT, progress=Progress(at_most=Level.OBSERVE))
+"""The loop rule without the progress rule beside it, which would pause long cycles first."""
+
 
 def story() -> Story:
-    return Story(Judge(DEFAULT))
+    return Story(Judge(ALONE))
+
+
+def last(told: Story) -> Ruling:
+    return next(ruling for ruling in reversed(told.rulings) if ruling.rule == "loop")
 
 
 def loop_after(told: Story, calls: list[tuple[str, Any, Any]]) -> list[list[Level]]:
@@ -68,7 +76,7 @@ def test_equal_failures_are_a_loop_like_equal_results() -> None:
         told.call("fetch", {"u": 1}, error="404 not found")
 
     assert told.levels("loop") == [Level.STEER, Level.PAUSE]
-    assert told.rulings[-1].summary == "same fetch, same failure ×5"
+    assert last(told).summary == "same fetch, same failure ×5"
 
 
 def test_polls_never_count() -> None:
@@ -126,7 +134,7 @@ def test_a_pause_carries_its_reason_and_the_calls_side_by_side() -> None:
 
     loop_after(told, [("run_tests", {"path": "t"}, "1 failed")] * 5)
 
-    pause = told.rulings[-1]
+    pause = last(told)
     assert pause.reason is StopReason.LOOP_DETECTED
     assert pause.summary == "same run_tests, same result ×5"
     assert pause.evidence["summary"].endswith(".")
@@ -176,7 +184,7 @@ def test_after_a_resume_another_loop_needs_no_more_than_before() -> None:
 def test_an_accepted_repetition_is_silent_for_the_rest_of_the_run() -> None:
     told = story()
     loop_after(told, [("ls", {}, "a")] * 5)
-    told.add(Kind.ACCEPTED, signature=told.rulings[-1].signature, by="me")
+    told.add(Kind.ACCEPTED, signature=last(told).signature, by="me")
     told.pause_and_resume()
 
     assert not any(loop_after(told, [("ls", {}, "a")] * 50))
@@ -200,7 +208,7 @@ def test_a_judge_rebuilt_from_the_journal_rules_as_the_one_that_lived(calls: lis
     lived = story()
     loop_after(lived, [(tool, {"n": n}, result) for tool, n, result in calls[:at]])
     history = list(lived.events)
-    rebuilt = Judge.rebuild(DEFAULT, lived.run, history)
+    rebuilt = Judge.rebuild(ALONE, lived.run, history)
 
     loop_after(lived, [(tool, {"n": n}, result) for tool, n, result in calls[at:]])
 
@@ -218,3 +226,85 @@ def test_nothing_is_paused_that_was_not_steered_first(calls: list[Any]) -> None:
     for index, ruling in enumerate(told.rulings):
         if ruling.level is Level.PAUSE:
             assert any(before.level is Level.STEER for before in told.rulings[:index])
+
+
+# --- what is equal though it looks different, and different though it looks equal
+
+
+def test_times_ids_durations_and_scratch_places_do_not_hide_a_loop() -> None:
+    told = story()
+
+    for n in range(5):
+        told.call(
+            "test", {"t": 1}, f"2024-05-0{n + 1}T10:00:0{n}Z 1 failed in 0.{n}1s, log in /tmp/run-{n}/out, 0x7f{n}ab0"
+        )
+
+    assert told.levels("loop") == [Level.STEER, Level.PAUSE]
+
+
+def test_a_count_that_changes_is_no_loop() -> None:
+    told = story()
+
+    for n in range(9):
+        told.call("test", {"t": 1}, f"{9 - n} failed")
+
+    assert told.levels("loop") == []
+
+
+def test_a_mutation_between_two_identical_reads_is_no_loop() -> None:
+    told = story()
+
+    for n in range(6):
+        told.call("read", {"p": "a"}, "text")
+        told.call("write", {"p": "a", "text": n}, "ok")
+
+    assert told.levels("loop") == []
+
+
+def test_calls_that_come_far_apart_with_no_model_between_them_are_polls() -> None:
+    told = story()
+
+    for _ in range(9):
+        told.call("status", {}, "building")
+        told.now += 90
+
+    assert told.levels("loop") == []
+
+
+def test_calls_that_come_far_apart_because_the_model_is_slow_are_a_loop() -> None:
+    told = story()
+
+    for _ in range(5):
+        told.call("status", {}, "building")
+        told.now += 90
+        told.add(Kind.USAGE, input_tokens=10)
+
+    assert told.levels("loop") == [Level.STEER, Level.PAUSE]
+
+
+def test_the_same_error_with_varied_arguments_steers_and_never_pauses() -> None:
+    told = story()
+
+    for n in range(30):
+        told.call("patch", {"text": f"try {n}"}, error=f"hunk {n} does not apply to 'main.c'")
+
+    assert told.levels("loop") == [Level.STEER]
+    assert last(told).summary == "patch fails the same way ×5"
+
+
+def test_different_errors_are_no_repetition() -> None:
+    told = story()
+
+    for word in ("red", "green", "blue", "white", "black", "brown", "pink"):
+        told.call("patch", {"text": word}, error=f"{word} is not allowed here")
+
+    assert told.levels("loop") == []
+
+
+def test_arguments_that_advance_are_no_repetition_even_where_each_fails() -> None:
+    told = story()
+
+    for n in range(12):
+        told.call("stat", {"path": f"/data/{n}", "follow": True}, error="no such file")
+
+    assert told.levels("loop") == []

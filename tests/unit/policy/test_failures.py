@@ -1,0 +1,63 @@
+"""The outcome rule: calls that were reported as successes, and failed."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from runtime.policy.config import DEFAULT, Contract, Outcome
+from runtime.policy.judge import Judge
+from runtime.policy.ruling import Level
+from store.states import StopReason
+from tests.unit.policy.story import Story
+
+
+def test_a_hidden_failure_is_noted_then_steered_then_paused() -> None:
+    told = Story(Judge(DEFAULT))
+
+    for n in range(5):
+        told.call("book", {"seat": n}, {"ok": False, "error": "payment declined"})
+
+    assert told.levels("outcome") == [Level.OBSERVE, Level.STEER, Level.PAUSE]
+    pause = told.rulings[-1]
+    assert pause.reason is StopReason.TOOL_FAILURE
+    assert pause.evidence["figures"]["gave it away"] == "ok: false"
+    assert len(pause.evidence["calls"]) == 5
+
+
+def test_a_failure_that_was_reported_as_one_is_not_hidden() -> None:
+    told = Story(Judge(DEFAULT))
+
+    for n in range(5):
+        told.call("book", {"seat": n}, error="payment declined")
+
+    assert told.levels("outcome") == []
+
+
+def test_a_success_in_between_starts_the_row_anew() -> None:
+    told = Story(Judge(DEFAULT))
+
+    for n in range(8):
+        told.call("book", {"seat": n}, {"ok": False, "error": "payment declined"})
+        if n % 2:
+            told.call("look", {"seat": n}, {"free": n})
+
+    assert told.levels("outcome") == [Level.OBSERVE]
+
+
+def test_a_contract_makes_a_failure_of_what_looks_fine() -> None:
+    contracts = {"search": Contract(fails_if="0 hits")}
+    told = Story(Judge(replace(DEFAULT, outcome=Outcome(contracts=contracts))))
+
+    for n in range(5):
+        told.call("search", {"q": n}, "0 hits")
+
+    assert told.levels("outcome") == [Level.OBSERVE, Level.STEER, Level.PAUSE]
+
+
+def test_nothing_is_said_of_results_that_are_fine() -> None:
+    told = Story(Judge(DEFAULT))
+
+    for n in range(50):
+        told.call("get_price", {"n": n}, {"price": 400 + n, "error": None})
+
+    assert told.rulings == []
