@@ -48,8 +48,12 @@ class Link:
         self._partial = b""
 
     def send(self, frame: bytes, *, block: bool = True) -> bool:
-        """Send a frame after those before it; False if some of it must wait for `flush`.  Raises `OSError`."""
-        self._out.append(frame)
+        """Send a frame after those before it; False if some of it must wait for `flush`.  Raises `OSError`.
+
+        An empty frame only hurries those before it.
+        """
+        if frame:
+            self._out.append(frame)
         return self.flush(block=block)
 
     def flush(self, *, block: bool) -> bool:
@@ -58,14 +62,16 @@ class Link:
         while self._out and self._sending.acquire(blocking=block):
             try:
                 while self._out:
-                    data = self._out[0]
-                    sent = self._socket.send(data, flags)
-                    if sent == len(data):
-                        self._out.popleft()
-                    else:
-                        self._out[0] = data[sent:]
-            except BlockingIOError:
-                return False
+                    # Taken out first: a signal handler may speak between any two of these lines.
+                    data = self._out.popleft()
+                    try:
+                        sent = self._socket.send(data, flags)
+                    except BlockingIOError:
+                        sent = 0
+                    if sent < len(data):
+                        self._out.appendleft(data[sent:])
+                        if not block:
+                            return False
             finally:
                 self._sending.release()
         return not self._out

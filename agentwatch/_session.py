@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 _client: Client | None = None
 _looked = False
+_looking = allocate_lock()
 
 
 def current() -> Client | None:
@@ -19,19 +21,27 @@ def current() -> Client | None:
 
 def _look() -> Client | None:
     global _client, _looked
-    if os.environ.get("AGENTWATCH_SOCKET"):
-        import atexit
-
-        from agentwatch._client import Client
-        from agentwatch._settings import Settings
-
-        settings = Settings.found()
-        if settings is not None:
-            _client = Client(settings)
-            atexit.register(_close)
-            os.register_at_fork(after_in_child=_forked)
-    _looked = True
+    with _looking:
+        if not _looked:
+            _client = _make()
+            _looked = True
     return _client
+
+
+def _make() -> Client | None:
+    if not os.environ.get("AGENTWATCH_SOCKET"):
+        return None
+    import atexit
+
+    from agentwatch._client import Client
+    from agentwatch._settings import Settings
+
+    settings = Settings.found()
+    if settings is None:
+        return None
+    atexit.register(_close)
+    os.register_at_fork(after_in_child=_forked)
+    return Client(settings)
 
 
 def forget() -> None:

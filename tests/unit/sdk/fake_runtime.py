@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import socket
 import threading
 import time
@@ -68,7 +68,7 @@ class FakeRuntime:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
-            os.unlink(self.path)
+            self.path.unlink()
         with self._change:
             connections, self.connections = self.connections, []
         for connection in connections:
@@ -81,6 +81,10 @@ class FakeRuntime:
     def send(self, message: Message) -> None:
         """Say something unasked, on the newest connection."""
         _send(self.connections[-1], message)
+
+    def send_to_first(self, message: Message) -> None:
+        """The same on the oldest connection."""
+        _send(self.connections[0], message)
 
     # --- what a test looks at
 
@@ -158,8 +162,6 @@ def _send(connection: socket.socket, message: Message) -> None:
 
 
 def _close(connection: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     connection.close()

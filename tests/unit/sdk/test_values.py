@@ -1,0 +1,144 @@
+"""Values on the wire: what is JSON goes as it is, and anything else in a form that is equal for equal values."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentwatch import _failure, _wire
+
+
+class Thing:
+    """An object like many: nothing of it is JSON."""
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 2.5, "ä\n€", [1, [2]], {"a": {"b": []}}])
+def test_json_goes_as_it_is(value: Any) -> None:
+    encoded, unavailable = _wire.result(value)
+    assert json.loads(encoded) == value
+    assert not unavailable
+
+
+@pytest.mark.parametrize("value", [Thing(), {1, 2}, b"x", float("inf"), "\ud800", Path("/x"), Decimal(1)])
+def test_a_result_that_is_not_json_is_described(value: Any) -> None:
+    encoded, unavailable = _wire.result(value)
+    told = json.loads(encoded)
+    assert unavailable
+    assert (told["unavailable"], told["type"]) == ("not JSON", type(value).__name__)
+    assert "0x" not in told["repr"]
+
+
+def test_a_result_that_is_too_large_is_described() -> None:
+    encoded, unavailable = _wire.result("x" * 2_000_000)
+    assert unavailable
+    assert json.loads(encoded)["unavailable"] == "too large"
+    assert encoded != _wire.result("y" * 2_000_000)[0]
+
+
+def test_a_result_that_contains_itself_is_described() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    assert _wire.result(loop)[1]
+    json.loads(_wire.encode_loosely(loop))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Path("/a/b"), "/a/b"),
+        ({3, 1, 2}, [1, 2, 3]),
+        (datetime.date(2024, 2, 3), "datetime.date(2024, 2, 3)"),
+        (float("nan"), "nan"),
+        ("a\ud800b", "a\ufffdd800b"),
+        ({1: "a", None: "b", (1, 2): "c"}, {"1": "a", "null": "b", "(1, 2)": "c"}),
+        ((1, Path("x")), [1, "x"]),
+    ],
+)
+def test_arguments_become_json_that_is_equal_for_equal_values(value: Any, told: Any) -> None:
+    assert json.loads(_wire.arguments({"value": value})) == {"value": told}
+
+
+def test_two_objects_of_a_kind_are_told_alike() -> None:
+    assert _wire.arguments({"value": Thing()}) == _wire.arguments({"value": Thing()})
+
+
+def test_different_bytes_are_told_apart() -> None:
+    assert _wire.arguments({"value": b"a"}) == _wire.arguments({"value": b"a"}) != _wire.arguments({"value": b"b"})
+
+
+def test_large_arguments_are_named_by_their_digest_and_small_ones_stay() -> None:
+    told = json.loads(_wire.arguments({"path": "/x", "text": "y" * 3_000_000}))
+    assert told["path"] == "/x"
+    assert told["text"]["unavailable"] == "too large"
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"[1]", b"\xff\xfe", b"3"])
+def test_what_is_no_frame_is_refused(line: bytes) -> None:
+    with pytest.raises(_wire.NotJson):
+        _wire.decode(line)
+
+
+def _chained(outer: Exception, inner: Exception) -> Exception:
+    try:
+        raise outer from inner
+    except Exception as error:
+        return error
+
+
+class Throttled(Exception):
+    """As urllib tells it."""
+
+    code = 429
+    headers = {"Retry-After": "7"}  # noqa: RUF012
+
+
+class Undecided(Exception):
+    """A tool that knows."""
+
+    happened = False
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionRefusedError("x"), {"type": "ConnectionRefusedError", "happened": False}),
+        (_chained(RuntimeError("x"), ConnectionRefusedError()), {"type": "RuntimeError", "happened": False}),
+        (Throttled("x"), {"type": "Throttled", "status": 429, "retry_after_s": 7.0, "happened": False}),
+        (Undecided("x"), {"type": "Undecided", "happened": False}),
+        (TimeoutError("x"), {"type": "TimeoutError"}),
+        (ConnectionResetError("x"), {"type": "ConnectionResetError"}),
+    ],
+)
+def test_an_exception_tells_whether_it_proves_that_nothing_happened(error: Exception, told: dict[str, Any]) -> None:
+    assert _failure.describe(error) == told | {"message": "x"}
+
+
+def test_an_earlier_failure_of_something_else_proves_nothing() -> None:
+    try:
+        try:
+            raise ConnectionRefusedError("the first server")
+        except ConnectionRefusedError:
+            raise TimeoutError("the second server did not answer") from None
+    except TimeoutError as error:
+        assert "happened" not in _failure.describe(error)
+    try:
+        try:
+            raise ConnectionRefusedError("the first server")
+        except ConnectionRefusedError:
+            raise TimeoutError("the second server did not answer")  # noqa: B904
+    except TimeoutError as error:
+        assert "happened" not in _failure.describe(error)
+
+
+def test_a_refusal_as_urllib_wraps_it_proves_it() -> None:
+    import urllib.error
+    import urllib.request
+
+    with pytest.raises(urllib.error.URLError) as raised:
+        urllib.request.urlopen("http://127.0.0.1:1/")
+    assert _failure.describe(raised.value)["happened"] is False
