@@ -13,6 +13,7 @@ from runtime.core import Core
 from runtime.lifecycle import Lifecycle
 from runtime.live import LiveRun, Waiting
 from runtime.policy.canonical import call_digest
+from runtime.review import Review, diverges, unknown_outcome
 from store.events import Kind
 from store.records import Action, CheckpointRef, Json
 from store.states import Status, StopReason
@@ -23,9 +24,10 @@ _raw = msgspec.json.encode
 class Gate:
     """Listens to the connections of every run (`runtime.connection.Listener`)."""
 
-    def __init__(self, core: Core, lifecycle: Lifecycle) -> None:
+    def __init__(self, core: Core, lifecycle: Lifecycle, review: Review) -> None:
         self._core = core
         self._lifecycle = lifecycle
+        self._review = review
         lifecycle.let_go = self.let_go
 
     # --- connections
@@ -48,6 +50,11 @@ class Gate:
             live.connections.discard(connection)
             for ident in [ident for ident, held in live.waiting.items() if held.connection is connection]:
                 del live.waiting[ident]
+            for ident, question in list(live.questions.items()):
+                asker = question.asker
+                if (asker.connection if isinstance(asker, Waiting) else asker) is connection:
+                    # A child's crash, or a break: the call is asked about again if it comes again.
+                    del live.questions[ident]
 
     def _take(self, live: LiveRun, connection: Connection, message: wire.Message, raw: bytes) -> None:
         match message:
@@ -122,9 +129,13 @@ class Gate:
         if live.ending is not None:
             call.connection.send(self._stop_verdict(live, message.id))
             return
-        if isinstance(message, wire.ActionBegin) and self._replay(live, call, message):
+        if (
+            isinstance(message, wire.ActionBegin)
+            and message.id not in live.actions
+            and self._known(live, call, message)
+        ):
             return
-        if live.pause is not None or self._core.run(live).status in (Status.PAUSED, Status.NEEDS_REVIEW):
+        if self._closed_for_now(live):
             self._hold(live, call)
             return
         self._proceed(live, call)
@@ -180,21 +191,42 @@ class Gate:
         self._core.journal.put_action(action)
         self._core.record(live, Kind.ACTION_BEGIN, msgspec.json.decode(raw), raw)
 
-    def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin) -> bool:
-        """Answer from the record if this very action already succeeded; True if it was."""
+    def _closed_for_now(self, live: LiveRun) -> bool:
+        return live.pause is not None or self._core.run(live).status in (Status.PAUSED, Status.NEEDS_REVIEW)
+
+    def _known(self, live: LiveRun, call: Waiting, message: wire.ActionBegin) -> bool:
+        """Deal with a call that is on record, or looks like one that is; False if it is simply new."""
+        if message.id in live.replayed:
+            self._answer_replay(call, message.id, live.replayed[message.id])
+            return True
         recorded = live.keyed.get(message.key) if message.key is not None else None
         if recorded is None and message.key is None and message.recorded and live.replayable:
             digest = call_digest(self._core.secret, message.tool, message.args)
             recorded = next((a for a in live.replayable if a.digest == digest), None)
-            if recorded is not None:
-                live.replayable.remove(recorded)
-        if recorded is None or message.id in live.actions:
+        if message.id in live.allowed:
             return False
+        if recorded is None:
+            before = diverges(live, self._core.run(live), message)
+            if before:
+                self._review.ask_divergence(live, call, message, before)
+            return bool(before)
+        if recorded.unavailable:
+            self._review.ask_unavailable(live, call, message, recorded)
+            return True
+        if recorded in live.replayable:
+            live.replayable.remove(recorded)
+        self._replay(live, call, message, recorded)
+        return True
+
+    def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, recorded: Action) -> None:
+        live.replayed[message.id] = recorded
         body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
         self._core.record(live, Kind.REPLAYED, body)
-        answer = wire.verdict(message.id, "replay", result=recorded.result)
+        self._answer_replay(call, message.id, recorded)
+
+    def _answer_replay(self, call: Waiting, ident: str, recorded: Action) -> None:
+        answer = wire.verdict(ident, "replay", result=recorded.result)
         self._core.after_commit(partial(call.connection.send, answer))
-        return True
 
     def _stop_verdict(self, live: LiveRun, ident: str) -> bytes:
         ending = live.ending
@@ -223,6 +255,10 @@ class Gate:
 
     def _action_end(self, live: LiveRun, connection: Connection, message: wire.ActionEnd, raw: bytes) -> None:
         action = live.actions.get(message.id)
+        if action is not None and not message.ok and not action.idempotent and unknown_outcome(message.error):
+            assert message.error is not None
+            self._review.ask_outcome(live, connection, action, message.error)
+            return
         if action is not None:
             self.record_end(live, action, message, raw)
         self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
@@ -238,7 +274,11 @@ class Gate:
             self._clear(live, action.id, Kind.ACTION_END, body, raw)
             return
         ended = msgspec.structs.replace(
-            action, ended_at=self._core.now(), result=message.result, seq=self._core.journal.next_seq
+            action,
+            ended_at=self._core.now(),
+            result=message.result,
+            unavailable=bool(message.result_unavailable),
+            seq=self._core.journal.next_seq,
         )
         del live.actions[action.id]
         if ended.key is not None:
@@ -263,7 +303,7 @@ class Gate:
         number = live.saved.get(message.id)
         if number is None:
             number = self._save(live, message)
-        if live.pause is not None:
+        if self._closed_for_now(live):
             self._hold(live, Waiting(connection, message, raw))
             return
         self._core.after_commit(partial(connection.send, wire.frame("saved", id=message.id, number=number)))

@@ -94,6 +94,7 @@ class Lifecycle:
         live.actions.clear()
         live.ends.clear()
         live.saved.clear()
+        live.replayed.clear()
         live.step_id = ""
 
     def _spawn(self, live: LiveRun, restarted: bool) -> None:
@@ -379,8 +380,8 @@ class Lifecycle:
         details: dict[str, Json] = {"reason": conclusion.reason, "why": conclusion.why}
         details["evidence"] = conclusion.evidence or None
         if conclusion.restart:
-            due = RESTART_BASE_S * 2**run.restarts
-            due = min(RESTART_CAP_S, due)
+            live.ending, live.exit, live.pause = None, None, None
+            due = min(RESTART_CAP_S, RESTART_BASE_S * 2**run.restarts)
             core.move(
                 live, Status.WAITING, conclusion.cause,
                 why=conclusion.why, waits_for="its restart", due_at=core.now() + due,

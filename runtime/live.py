@@ -66,6 +66,16 @@ class Waiting:
     raw: bytes
 
 
+class Question(msgspec.Struct, frozen=True):
+    """Something only a person can say, asked while the agent waits for it."""
+
+    asker: Waiting | Connection
+    """The begin that is held, or where the answer to an end is waited for."""
+    about: Action
+    """The recorded success it may be, or the action that may have happened."""
+    why: str
+
+
 @dataclass(slots=True)
 class LiveRun:
     """One run with a process, or one that is about to get one.  Belongs to the event loop."""
@@ -95,6 +105,12 @@ class LiveRun:
     """Unkeyed successes after the checkpoint of this attempt, not consumed yet."""
     keyed: dict[str, Action] = field(default_factory=dict)
     """Successes that bear a key: each names one action for the run's life."""
+    replayed: dict[str, Action] = field(default_factory=dict)
+    """What each replayed call of this attempt was answered with, should it be sent again."""
+    questions: dict[str, Question] = field(default_factory=dict)
+    """What waits for a person's answer, by action id."""
+    allowed: set[str] = field(default_factory=set)
+    """Calls that a person said are no repetition of what is on record."""
     saved: dict[str, int] = field(default_factory=dict)
     """Checkpoint numbers of this attempt by request id, so that one sent again is not stored again."""
     step_id: str = ""

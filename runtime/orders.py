@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from runtime.core import Core, log
 from runtime.lifecycle import Lifecycle
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
 from runtime.policy.load import load
+from runtime.review import Review
 from store.errors import AgentwatchError
 from store.events import Kind
-from store.launch import read_launch
+from store.launch import Launch, read_launch, write_launch
 from store.records import Command, Json, Run
 from store.states import Status, StopReason
 
@@ -23,15 +26,19 @@ class Refused(AgentwatchError):
 class Orders:
     """Applies the commands of the control database in order."""
 
-    def __init__(self, core: Core, lifecycle: Lifecycle, stop_runtime: Callable[[str, float], None]) -> None:
+    def __init__(
+        self, core: Core, lifecycle: Lifecycle, review: Review, stop_runtime: Callable[[str, float], None]
+    ) -> None:
         self._core = core
         self._lifecycle = lifecycle
+        self._review = review
         self._stop_runtime = stop_runtime
         self._kinds: dict[str, Callable[[Command], str]] = {
             "start": self._start,
             "pause": self._pause,
             "resume": self._resume,
             "kill": self._kill,
+            "fork": self._fork,
             "resolve": self._resolve,
             "stop_runtime": self._stop,
         }
@@ -47,11 +54,10 @@ class Orders:
         log.info("command %s %s of %s: %s", command.kind, command.run, command.who, message)
         body: dict[str, Json] = {"command": command.id, "kind": command.kind, "who": command.who}
         body |= {"applied": applied, "message": message}
-        live = self._core.lives.get(command.run)
-        if live is not None:
-            self._core.record(live, Kind.COMMAND, body)
+        if command.run in self._core.journal.runs:
+            self._record(command, Kind.COMMAND, body)
         else:
-            self._core.record_home(Kind.COMMAND, body, command.run if command.run in self._core.journal.runs else "")
+            self._core.record_home(Kind.COMMAND, body)
         self.applied = command.id
         self._core.journal.put_meta("applied_command", command.id)
 
@@ -76,19 +82,28 @@ class Orders:
     # --- start
 
     def _start(self, command: Command) -> str:
-        core, args = self._core, command.args
+        core = self._core
         if command.run in core.journal.runs:
             raise Refused(f"Run {command.run} exists already.")
         launch = read_launch(core.home, command.run)
-        policy = load(launch.policy)
-        body: dict[str, Json] = {"agent": launch.agent, "goal": launch.goal, "command": list(launch.argv)}
-        body |= {"cwd": launch.cwd, "restart": launch.restart, "limits": policy.limits, "by": command.who}
-        if args.get("forked_from"):
-            body["forked_from"] = args["forked_from"]
-        core.record_home(Kind.CREATED, body, command.run)
-        live = self._lifecycle.enlist(launch, policy)
+        live = self._create(launch, command.who)
         self._lifecycle.start(live, cause=f"asked by {command.who}")
         return f"started {launch.agent} {command.run}"
+
+    def _create(self, launch: Launch, who: str, forked_from: str = "") -> LiveRun:
+        policy = load(launch.policy)
+        body: dict[str, Json] = {"agent": launch.agent, "goal": launch.goal, "command": list(launch.argv)}
+        body |= {"cwd": launch.cwd, "restart": launch.restart, "limits": policy.limits, "by": who}
+        self._core.record_home(Kind.CREATED, body | {"forked_from": forked_from}, launch.run)
+        return self._lifecycle.enlist(launch, policy)
+
+    def _record(self, command: Command, kind: Kind, body: dict[str, Json]) -> None:
+        """Record an event of the command's run, whether it lives or not."""
+        live = self._core.lives.get(command.run)
+        if live is not None:
+            self._core.record(live, kind, body)
+        else:
+            self._core.record_home(kind, body, command.run)
 
     # --- pause
 
@@ -96,6 +111,9 @@ class Orders:
         run, live = self._run(command), self._core.lives.get(command.run)
         if run.status is Status.PAUSED and (run.held or run.frozen) and live is not None:
             return self._pause_again(run, live, command)
+        if run.status is Status.NEEDS_REVIEW and not run.pause_asked:
+            self._record(command, Kind.PAUSE_ASKED, {"by": command.who, "reason": StopReason.USER_PAUSED, "why": ""})
+            return "it will be paused once every question is answered"
         if run.at_rest:
             raise Refused(f"{run.agent} is at rest already: {_standing(run)}.")
         if live is None or live.ending is not None:
@@ -213,6 +231,9 @@ class Orders:
         core, run, args = self._core, self._run(command), command.args
         if run.status is not Status.NEEDS_REVIEW:
             raise Refused(f"{run.agent} waits for no answer: it is {run.status}.")
+        live = core.lives.get(run.run)
+        if live is not None and args["action"] in live.questions:
+            return self._answer_live(live, command)
         actions = {action.id: action for action in core.journal.actions(run.run) if action.in_doubt}
         action = actions.pop(args["action"], None)
         if action is None:
@@ -229,10 +250,25 @@ class Orders:
         core.after_commit(partial(self._review_over, run.run, command.who))
         return "recorded; that was the last one, it goes on"
 
+    def _answer_live(self, live: LiveRun, command: Command) -> str:
+        args = command.args
+        self._review.answer(live, args["action"], args["outcome"] == "done", args.get("result"), command.who)
+        if live.questions:
+            return f"recorded; {len(live.questions)} more to answer"
+        run = self._core.run(live)
+        live.pause = None
+        self._core.move(live, Status.RUNNING, f"answered by {command.who}")
+        if run.pause_asked:
+            self._lifecycle.ask_pause(live, PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}"))
+        self._lifecycle.let_go(live)
+        return "recorded; that was the last one, it goes on"
+
     def _review_over(self, run: str, who: str) -> None:
         state = self._core.journal.runs[run]
-        if state.reason is StopReason.USER_PAUSED:
-            self._core.move_at_rest(run, Status.PAUSED, "every doubt is answered", reason=state.reason, why=state.why)
+        if state.pause_asked or state.reason is StopReason.USER_PAUSED:
+            self._core.move_at_rest(
+                run, Status.PAUSED, "every doubt is answered", reason=StopReason.USER_PAUSED, why=f"by {who}"
+            )
             return
         try:
             live = self._lifecycle.prepare(run)
@@ -240,6 +276,33 @@ class Orders:
             log.error("run %s cannot go on: %s", run, error)
             return
         self._lifecycle.start(live, cause=f"every doubt is answered by {who}")
+
+    # --- fork
+
+    def _fork(self, command: Command) -> str:
+        core, old, new = self._core, self._run(command), str(command.args["to"])
+        if old.status is Status.KILLED:
+            raise Refused(
+                f"{old.agent} {old.run} was killed: its checkpoints are gone, so nothing can be forked from it."
+            )
+        if new in core.journal.runs:
+            raise Refused(f"Run {new} exists already.")
+        core.flush()
+        found = core.journal.checkpoint(old.run, command.args.get("checkpoint"))
+        if found is None:
+            asked = command.args.get("checkpoint")
+            which = f"no checkpoint {asked}" if asked is not None else "no checkpoint"
+            raise Refused(f"{old.agent} has {which}: `agentwatch checkpoints {old.run}` lists what there is.")
+        launch = msgspec.structs.replace(read_launch(core.home, old.run), run=new)
+        write_launch(core.home, launch)
+        live = self._create(launch, command.who, forked_from=f"{old.run} checkpoint {found.ref.number}")
+        ref = msgspec.structs.replace(found.ref, number=1, at=core.now(), attempt=0)
+        core.journal.put_checkpoint(new, ref, 0, msgspec.json.encode(found.state).decode())
+        body = {"id": "fork", "number": 1, "step": ref.step, "label": ref.label, "size_bytes": ref.size_bytes}
+        core.record(live, Kind.CHECKPOINT, body | {"digest": ref.digest})
+        core.flush()
+        self._lifecycle.start(live, cause=f"forked by {command.who}")
+        return f"forked {old.agent} {old.run} at checkpoint {found.ref.number} into {new}"
 
     def _stop(self, command: Command) -> str:
         self._stop_runtime(command.who, float(command.args.get("timeout_s", 10.0)))

@@ -13,8 +13,11 @@ from runtime.process import Process, boot_id, is_alive
 from store.errors import AgentwatchError
 from store.events import Kind
 from store.journal import Attempt
-from store.records import Run
+from store.records import Action, Event, Run
 from store.states import FINAL, Status, StopReason
+
+REMEMBERED_EVENTS = 5000
+"""How far back the events of a live attempt are read: what is older was acknowledged and is not sent again."""
 
 
 class Recovery:
@@ -83,31 +86,23 @@ class Recovery:
         journal = self._core.journal
         live.token = attempt.token
         actions = journal.actions(run.run)
+        done = {action.id: action for action in actions if action.ended_at is not None}
         live.actions = {a.id: a for a in actions if a.ended_at is None and a.attempt == attempt.attempt}
-        live.keyed = {a.key: a for a in actions if a.ended_at is not None and a.key is not None}
-        history = journal.events_of(run.run, 5000)
-        replayed: set[str] = set()
-        for event in history:
-            if event.attempt != attempt.attempt:
-                continue
-            if event.kind == Kind.ATTEMPT_STARTED and not event.body.get("adopted"):
-                live.began_seq, live.checkpoint = event.seq, event.body.get("checkpoint")
-            elif event.kind == Kind.ACTION_END:
-                live.ends[event.body["id"]] = event.seq
-            elif event.kind == Kind.CHECKPOINT:
-                live.saved[event.body["id"]] = event.body["number"]
-            elif event.kind == Kind.STEP_BEGIN:
-                live.step_id = event.body["id"]
-            elif event.kind == Kind.REPLAYED:
-                replayed.add(event.body["of"])
+        live.keyed = {action.key: action for action in done.values() if action.key is not None}
+        for event in journal.events_of(run.run, REMEMBERED_EVENTS):
+            if event.attempt == attempt.attempt:
+                _remember(live, event, done)
         if not live.saved:
             covered = journal.covered(run.run, live.checkpoint) if live.checkpoint is not None else 0
+            consumed = {action.id for action in live.replayed.values()}
             live.replayable = [
-                a
-                for a in actions
-                if a.ended_at is not None and a.key is None and a.seq > covered and a.attempt < attempt.attempt
-                and a.id not in replayed
-            ]  # fmt: skip
+                action
+                for action in done.values()
+                if action.key is None
+                and action.seq > covered
+                and action.attempt < attempt.attempt
+                and action.id not in consumed
+            ]
 
     def _adopt(self, live: LiveRun, run: Run, attempt: Attempt) -> None:
         if run.pause_asked or run.status in (Status.PAUSING, Status.PAUSED):
@@ -141,6 +136,21 @@ class Recovery:
         elif isinstance(message, wire.Complete | wire.Fail) and not self._core.run(live).said:
             kind = Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL
             self._core.record(live, kind, msgspec.json.decode(line), line)
+
+
+def _remember(live: LiveRun, event: Event, done: dict[str, Action]) -> None:
+    """Take one event of the live attempt into the gate's memory."""
+    body = event.body
+    if event.kind == Kind.ATTEMPT_STARTED and not body.get("adopted"):
+        live.began_seq, live.checkpoint = event.seq, body.get("checkpoint")
+    elif event.kind == Kind.ACTION_END:
+        live.ends[body["id"]] = event.seq
+    elif event.kind == Kind.CHECKPOINT:
+        live.saved[body["id"]] = body["number"]
+    elif event.kind == Kind.STEP_BEGIN:
+        live.step_id = body["id"]
+    elif event.kind == Kind.REPLAYED and body["of"] in done:
+        live.replayed[body["id"]] = done[body["of"]]
 
 
 def _interrupted_stop(run: Run) -> Ending:

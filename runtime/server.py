@@ -27,6 +27,7 @@ from runtime.live import LiveRun, PauseOrder
 from runtime.orders import Orders
 from runtime.policies import Policies
 from runtime.recovery import Recovery
+from runtime.review import Review
 from store.control import Commands
 from store.errors import AgentwatchError
 from store.events import Kind
@@ -50,9 +51,10 @@ class Runtime:
         self._started_at = time.time()
         self._core = Core(home, Journal(home, synchronous=synchronous))
         self._lifecycle = Lifecycle(self._core)
-        self._gate = Gate(self._core, self._lifecycle)
+        review = Review(self._core)
+        self._gate = Gate(self._core, self._lifecycle, review)
         self._recovery = Recovery(self._core, self._lifecycle, self._gate)
-        self._orders = Orders(self._core, self._lifecycle, self.stop)
+        self._orders = Orders(self._core, self._lifecycle, review, self.stop)
         self._policies = Policies(self._core)
         self._children = Children(self._core, self._lifecycle.exited)
         self._lifecycle.enlisted = self._policies.in_force

@@ -35,6 +35,8 @@ class Failure(msgspec.Struct, frozen=True):
     message: str = ""
     happened: bool | None = None
     """False if the failure proves that the action did not happen."""
+    answered: bool | None = None
+    """False if no answer came (timeout, cancellation, connection lost), so that nobody knows whether it happened."""
 
 
 class Frame(msgspec.Struct, frozen=True, tag_field="t"):

@@ -238,6 +238,7 @@ class Journal:
             _encode(action.result).decode() if action.ended_at is not None else None,
             action.seq,
             action.check_hint,
+            action.unavailable,
             action.in_doubt,
         )
         marks = ",".join("?" * len(values))
@@ -323,7 +324,8 @@ CHAIN = (
 """The newest ?2 events of a run, newest first, from its event ?1 backwards."""
 
 ACTION_COLUMNS = (
-    "run, id, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, check_hint, in_doubt"
+    "run, id, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, check_hint, unavailable, "
+    "in_doubt"
 )
 CHECKPOINT_COLUMNS = "number, step, label, at, size_bytes, digest, attempt"
 
@@ -335,7 +337,7 @@ def event_of(row: tuple[Any, ...]) -> Event:
 
 def action_of(row: tuple[Any, ...]) -> Action:
     """An action from a row with `ACTION_COLUMNS`."""
-    run, ident, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, hint, doubt = row
+    run, ident, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, hint, lost, doubt = row
     return Action(
         run=run,
         id=ident,
@@ -350,6 +352,7 @@ def action_of(row: tuple[Any, ...]) -> Action:
         result=msgspec.json.decode(result) if result is not None else None,
         seq=seq,
         check_hint=hint,
+        unavailable=bool(lost),
         in_doubt=bool(doubt),
     )
 

@@ -52,7 +52,8 @@ def _move(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["waits_for"] = body.get("waits_for") or ""
     if status in AT_REST:
         changes["rested_at"] = event.at
-        changes["pause_asked"] = False
+        # In review a pause stays asked for: the last answer then leads to it.
+        changes["pause_asked"] = run.pause_asked and status is Status.NEEDS_REVIEW
         changes["reason"] = StopReason(body["reason"]) if body.get("reason") else run.reason
         changes["why"] = body.get("why") or ""
         changes["evidence"] = body.get("evidence") or {}
@@ -116,6 +117,7 @@ def _action_begin(run: Run, event: Event, body: Changes, changes: Changes) -> No
     action = Pending(body["id"], body["tool"], event.at, bool(body.get("idempotent")))
     changes["in_flight"] = (*(p for p in run.in_flight if p.id != action.id), action)
     changes["actions"] = run.actions + 1
+    changes["overlapped"] = run.overlapped or bool(run.in_flight)
     changes["tool"] = action.tool
     changes["tool_since"] = event.at
 

@@ -81,6 +81,8 @@ class Action(msgspec.Struct, frozen=True):
     """Event of its begin, or of its end once it ended."""
     check_hint: str | None = None
     """Where a person can see whether the action happened, in the tool's words."""
+    unavailable: bool = False
+    """It succeeded, but its result could not be recorded."""
     in_doubt: bool = False
     """Its process is gone and nobody knows whether it happened."""
 
@@ -143,6 +145,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     checkpoint: CheckpointRef | None = None
     """The last one committed."""
     checkpoints: int = 0
+    overlapped: bool = False
+    """Two of its actions were in flight at once, so their order says nothing."""
     pause_asked: bool = False
     """A pause is asked for and not yet reached or taken back."""
     held: bool = False

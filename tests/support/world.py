@@ -32,7 +32,13 @@ class World:
         self.supervisor = Supervisor(home)
 
     async def start(
-        self, code: str = "", *, argv: Sequence[str] | None = None, restart: int = 0, policy: str = "", agent: str = "agent"
+        self,
+        code: str = "",
+        *,
+        argv: Sequence[str] | None = None,
+        restart: int = 0,
+        policy: str = "",
+        agent: str = "agent",
     ) -> str:
         """Start an agent: Python code that may `from raw import *`, or any command.  Returns the run's id."""
         run = secrets.token_hex(6)

@@ -1,0 +1,210 @@
+"""The runtime dies; its successor takes over what lives and tells what became of the rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import agentwatch.__main__ as launcher
+from store.control import Commands, submit
+from store.events import Kind
+from store.states import Status, StopReason
+from tests.support.world import World
+
+RECONNECTING = """
+import agentwatch
+with agentwatch.start() as run:
+    n = run.state["next"] if run.state else 0
+    while n < 100000:
+        with run.step(f"{n}"):
+            with run.action("count", {"n": n}) as action:
+                note(HERE / "ledger", f"{run.attempt} {n}")
+                action.result = n
+        n += 1
+        run.checkpoint({"next": n})
+        time.sleep(0.005)
+        if (HERE / "enough").exists():
+            break
+"""
+
+
+async def test_a_successor_takes_over_a_live_agent_and_nothing_happens_twice(world: World) -> None:
+    run = await world.start(RECONNECTING)
+    before = await world.until(run, lambda now: now.step > 5)
+    for _ in range(3):
+        world.kill_runtime()
+        await world.supervisor.ensure_runtime()
+        step = (await world.run(run)).step
+        now = await world.until(run, lambda now, step=step: now.step > step + 3)  # type: ignore[misc]
+        assert (now.pid, now.attempt) == (before.pid, 1)
+    world.touch("enough")
+    assert (await world.rest(run)).status is Status.COMPLETED
+    assert world.lines("ledger") == [f"1 {n}" for n in range(len(world.lines("ledger")))]
+
+
+async def test_an_agent_does_nothing_external_while_no_runtime_is_there(world: World) -> None:
+    run = await world.start(RECONNECTING)
+    await world.until(run, lambda now: now.step > 3)
+    world.kill_runtime()
+    # One action may have been allowed before the end came.
+    time.sleep(0.1)
+    before = world.lines("ledger")
+    time.sleep(0.3)
+    assert world.lines("ledger") == before
+    await world.supervisor.ensure_runtime()
+    await world.until(run, lambda now: now.step > len(before) + 2)
+
+
+async def test_an_agent_that_died_with_its_runtime_is_runtime_lost_and_resumable(world: World) -> None:
+    run = await world.start("raw = Raw()\nraw.checkpoint('c', {'n': 1})\nraw.step(1)\nwait_for(HERE / 'go', 1000)")
+    alive = await world.until(run, lambda now: now.step == 1)
+    world.kill_runtime()
+    assert alive.pid is not None
+    os.kill(alive.pid, signal.SIGKILL)
+    await world.supervisor.ensure_runtime()
+    lost = await world.rest(run)
+    assert (lost.status, lost.reason, lost.resumable) == (Status.STOPPED, StopReason.RUNTIME_LOST, True)
+    assert (await world.ask("resume", run)).applied
+
+
+async def test_a_success_that_only_the_agent_knows_reaches_the_successor_through_the_spool(world: World) -> None:
+    run = await world.start(
+        """
+import agentwatch
+os.environ["AGENTWATCH_GRACE_S"] = "0.3"
+@agentwatch.tool()
+def send(to):
+    note(HERE / "ledger", "sent")
+    (HERE / "acting").touch()
+    wait_for(HERE / "go")
+    return "sent"
+with agentwatch.start() as run:
+    if run.attempt == 1:
+        run.checkpoint({"n": 0})
+    send("ann")
+    run.step("next").__enter__()
+"""
+    )
+    await world.file("acting")
+    world.kill_runtime()
+    world.touch("go")
+    spool = world.home.spool_of(run)
+    deadline = time.monotonic() + 20
+    while not list(spool.glob("1-*.jsonl")):
+        assert time.monotonic() < deadline, world.log(run)
+        time.sleep(0.02)
+    await world.supervisor.ensure_runtime()
+    lost = await world.rest(run)
+    assert (lost.status, lost.reason, lost.in_flight) == (Status.STOPPED, StopReason.RUNTIME_LOST, ())
+    assert (await world.ask("resume", run)).applied
+    assert (await world.until(run, lambda now: now.attempt == 2 and now.at_rest)).status is Status.COMPLETED
+    assert world.lines("ledger") == ["sent"]
+
+
+async def test_a_pause_survives_the_runtimes_death(world: World) -> None:
+    run = await world.start(RECONNECTING)
+    await world.until(run, lambda now: now.step > 3)
+    await world.ask("pause", run)
+    held = await world.rest(run)
+    world.kill_runtime()
+    await world.supervisor.ensure_runtime()
+    before = world.lines("ledger")
+    time.sleep(0.3)
+    still = await world.run(run)
+    assert (still.status, still.pid, world.lines("ledger")) == (Status.PAUSED, held.pid, before)
+    assert (await world.ask("resume", run)).applied
+    await world.until(run, lambda now: now.step > held.step + 2)
+
+
+async def test_a_kill_that_a_dead_runtime_began_is_finished_by_its_successor(world: World) -> None:
+    run = await world.start("raw = Raw()\nraw.step(1)\nwait_for(HERE / 'go', 1000)")
+    await world.until(run, lambda now: now.step == 1)
+    await submit(world.home, "kill", run)
+    world.kill_runtime()
+    await world.supervisor.ensure_runtime()
+    assert (await world.rest(run)).status is Status.KILLED
+
+
+async def test_a_command_is_applied_once_however_often_the_runtime_dies(world: World) -> None:
+    run = await world.start(RECONNECTING)
+    await world.until(run, lambda now: now.step > 2)
+    await world.ask("pause", run)
+    await world.rest(run)
+    await world.ask("resume", run)
+    for _ in range(2):
+        world.kill_runtime()
+        await world.supervisor.ensure_runtime()
+    await world.until(run, lambda now: now.status is Status.RUNNING)
+    answers = await world.events(run, Kind.COMMAND)
+    commands = Commands(world.home)
+    asked = [command.id for command in commands.after(0)]
+    commands.close()
+    assert [answer.body["command"] for answer in answers] == asked
+
+
+async def test_a_request_that_nobody_read_in_time_is_not_applied(world: World) -> None:
+    run = await world.start(RECONNECTING)
+    await world.until(run, lambda now: now.step > 2)
+    world.kill_runtime()
+    await submit(world.home, "kill", run, expires_s=-1.0)
+    await world.supervisor.ensure_runtime()
+    await world.until(run, lambda now: now.step > 5)
+    (answer,) = [e for e in await world.events(run, Kind.COMMAND) if e.body["kind"] == "kill"]
+    assert not answer.body["applied"]
+
+
+async def test_a_second_runtime_in_a_home_is_refused_in_one_sentence(world: World) -> None:
+    await world.supervisor.ensure_runtime()
+    second = subprocess.run(
+        [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(world.home.root)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert second.returncode == 2
+    assert second.stderr.startswith("A runtime already serves") and second.stderr.count("\n") == 1
+
+
+async def test_the_runtime_leaves_when_it_is_idle(world: World) -> None:
+    world.home.create()
+    process = subprocess.Popen(
+        [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(world.home.root), "--idle-s", "0.2"]
+    )
+    assert process.wait(timeout=20) == 0
+    assert not Path(world.home.socket).exists()
+
+
+@pytest.mark.parametrize("damage", ["noise", "truncated"])
+async def test_a_damaged_journal_is_said_so_and_left_as_it_is(world: World, damage: str) -> None:
+    world.home.create()
+    content = b"not a database at all" * 400 if damage == "noise" else b"SQLite format 3\x00" + b"\x07" * 3000
+    world.home.journal.write_bytes(content)
+    second = subprocess.run(
+        [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(world.home.root)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert second.returncode == 2
+    assert "damaged" in second.stderr
+    assert world.home.journal.read_bytes() == content
+
+
+async def test_a_clock_that_jumped_back_by_hours_stops_nothing(world: World) -> None:
+    from store.journal import Journal
+
+    world.home.create()
+    future = time.time() + 6 * 3600
+    journal = Journal(world.home, clock=lambda: future)
+    journal.append("", 0, Kind.RUNTIME_STARTED, {"pid": 1, "version": "0"})
+    journal.close()
+    run = await world.start(RECONNECTING, policy="[budget]\nwall_s = 3600.0\n[timeout]\nrun_s = 3600.0\n")
+    await world.until(run, lambda now: now.step > 5)
+    world.touch("enough")
+    assert (await world.rest(run)).status is Status.COMPLETED
