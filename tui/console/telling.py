@@ -246,7 +246,7 @@ _TELLERS: dict[str, Callable[[dict[str, Json]], Told]] = {
         "paused",
         f"pause asked by {body.get('by')}"
         + (f", waits for {body['waits_for']}" if body.get("waits_for") else "")
-        + (f": {body['why']}" if body.get("why") else ""),
+        + (f": {body['why']}" if body.get("why") and body["why"] != f"by {body.get('by')}" else ""),
         "",
     ),
     Kind.PAUSE_WITHDRAWN: lambda body: ("", f"pause taken back by {body.get('by')}", ""),

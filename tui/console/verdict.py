@@ -123,6 +123,8 @@ def _awaited(run: Run, now: float) -> str:
 def _at_rest(run: Run, now: float) -> Answer:
     if run.reason in (StopReason.USER_PAUSED, None):
         since = f" {formats.ago(now - run.rested_at)}" if run.rested_at else ""
+        if run.why.startswith(("by ", "paused by ")):
+            return Answer("PAUSED", f"Paused {run.why.removeprefix('paused ')}{since}.")
         return Answer("PAUSED", f"Paused by hand{since}{'' if not run.why else ': ' + run.why}.")
     said = run.evidence.get("summary") or run.why or run.reason
     return Answer("YES", _sentence(str(said)))
@@ -177,16 +179,14 @@ def _progress(run: Run, recent: Recent, now: float) -> Answer:
         if run.step:
             return Answer("UNKNOWN", f"Step {run.step}, but no result and no progress was reported so far.")
         return Answer("NOT YET", "No step has begun.")
-    since = _joined(*_spent_since(recent))
+    since = ", ".join(_spent_since(recent))
     if run.at_rest:
         until = f"last new result {formats.ago(now - newest)}{_at_step(recent)}"
         stopped_well = run.reason in (StopReason.USER_PAUSED, None) and not recent.stale_steps
         return Answer("PAUSED" if stopped_well else "NO", _joined(far, until, f"spent since: {since}" if since else ""))
     if recent.stale_steps >= 3:
-        spent_since = f"spent since: {since}" if since else ""
-        return Answer(
-            "NO", _joined(far, f"no new result for {recent.stale_steps} steps{_at_step(recent)}", spent_since)
-        )
+        stale = f"no new result for {recent.stale_steps} steps{_since_step(recent.new_at_step)}"
+        return Answer("NO", _joined(far, stale, f"spent since: {since}" if since else ""))
     if now - newest > QUIET_S and not run.in_flight:
         return Answer("NO", _joined(far, f"nothing new for {formats.span(now - newest)}"))
     return Answer("YES", _joined(far, f"last new result {formats.ago(now - newest)}"))

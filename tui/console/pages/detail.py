@@ -24,8 +24,7 @@ def detail(state: State, run: Run, now: float, width: int, height: int) -> list[
     roomy = height >= 17 and width >= 100
     lines = [heading(run, now, width)]
     if roomy:
-        lines += labelled("Goal", run.goal, width, at=15, tone="strong")[:2]
-        lines.append(EMPTY)
+        lines += [*labelled("Goal", run.goal, width, at=15, tone="strong")[:2], EMPTY] if run.goal else []
     lines += answers(state.verdict(run, now), width, short=not roomy, rows=2 if height >= 21 else 1)
     left = height - len(lines)
     if left < 2:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from tests.console_fleet import NOW
+from tests.support.console_fleet import NOW
 
 
 @contextmanager

@@ -1,0 +1,414 @@
+"""Every key of the console, pressed; what it asks for, and what it says."""
+
+from __future__ import annotations
+
+from store.events import Kind
+from store.states import Status
+from tests.integration.console.conftest import Opener
+from tests.support.console_fleet import FleetMaker, working
+
+LOOP, DOUBT, BUDGET, CRASHED = "3f9a1c", "7d10be", "c41f02", "55aa90"
+
+
+async def test_the_list_begins_with_what_needs_a_person(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("4 need you", "send_email in doubt")
+
+        rows = [line for line in console.text.splitlines() if " 7d10be " in line or " 3f9a1c " in line]
+        assert "ticket-mailer" in rows[0] and "fix-flaky-ci" in rows[1]
+        assert console.selected == DOUBT
+
+
+async def test_moving_selects_by_run(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("j")
+        assert console.selected == LOOP
+        await console.press("down", "k", "G", "g")
+        assert console.selected == DOUBT
+
+
+async def test_the_selection_stays_with_its_run_when_the_order_changes(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="refactor-billing") as console:
+        await console.sees("refactor-billing a9e1d4")
+        run = recorded.journal.runs["a9e1d4"]
+        assert run.status is Status.RUNNING
+        recorded.journal.move("a9e1d4", Status.NEEDS_REVIEW, "held", why="two texts differ")
+        recorded.flush()
+        await console.until(lambda: console.app.state.model.keys[0] == "a9e1d4")
+
+        assert console.selected == "a9e1d4"
+        await console.sees("5 need you", "two texts differ")
+
+
+async def test_the_order_stands_still_while_the_hand_moves(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        before = list(console.app.state.model.keys)
+        await console.press("j")
+        recorded.journal.move("a9e1d4", Status.NEEDS_REVIEW, "held", why="two texts differ")
+        recorded.flush()
+        await console.until(lambda: console.app.state.model.unsettled)
+        console.app.fleet_screen.table.settle()
+
+        assert console.app.state.model.keys == before
+
+
+async def test_pause_acts_at_once_and_reports_its_outcome(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("p")
+        await console.sees("pause crm-writer 81b3fe: applied, done")
+
+        assert console.asked == [("pause", "81b3fe", None, {})]
+
+
+async def test_a_refusal_is_reported_with_its_reason(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        console.supervisor.refuses = "it is in another attempt by now"
+        await console.press("p")
+
+        await console.sees("pause crm-writer 81b3fe: refused, it is in another attempt by now")
+
+
+async def test_no_answer_is_said(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        console.supervisor.silent = True
+        await console.press("p")
+
+        await console.sees("refused, The runtime has not answered")
+
+
+async def test_pause_again_parks_what_is_held(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="price-watch-01") as console:
+        await console.sees("held at its gate")
+        await console.press("p")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("pause", "9f0c12", None, {"park": True})]
+
+
+async def test_pause_again_while_it_waits_asks_whether_to_force(recorded: FleetMaker, open_console: Opener) -> None:
+    recorded.journal.append("a9e1d4", 1, Kind.PAUSE_ASKED, {"by": "mira", "reason": "USER_PAUSED"})
+    recorded.journal.move("a9e1d4", Status.PAUSING, "asked by mira", waits_for="Bash pytest")
+    recorded.flush()
+    async with open_console(select="refactor-billing") as console:
+        await console.sees("pausing")
+        await console.press("p")
+        await console.sees("Force the pause of refactor-billing a9e1d4 ?", "running 48 s", "If you force it now:")
+        assert console.asked == []
+        await console.press("F")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("pause", "a9e1d4", 1, {"force": True})]
+
+
+async def test_the_safe_answer_to_force_is_to_wait(recorded: FleetMaker, open_console: Opener) -> None:
+    recorded.journal.move("a9e1d4", Status.PAUSING, "asked by mira")
+    recorded.flush()
+    async with open_console(select="refactor-billing") as console:
+        await console.sees("pausing")
+        await console.press("p")
+        await console.sees("Force the pause")
+        await console.press("enter")
+        await console.until(lambda: "Force the pause" not in console.text)
+
+        assert console.asked == []
+
+
+async def test_an_agent_without_the_sdk_is_frozen_only_after_a_question(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="legacy-scraper") as console:
+        await console.sees("watched from outside")
+        await console.press("p")
+        await console.sees("It can only be frozen", "its memory, as long as this machine runs")
+        await console.press("y")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("pause", "0c7e42", None, {})]
+
+
+async def test_resume_offers_a_note(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("r")
+        await console.sees("Resume fix-flaky-ci 3f9a1c ?", "It goes on where it waits")
+        await console.press(*"read it", "enter")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("resume", LOOP, None, {"note": "read it"})]
+
+
+async def test_resume_of_what_is_out_of_budget_asks_for_more(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="lead-enricher") as console:
+        await console.sees("ticket-mailer")
+        await console.press("j", "j")
+        assert console.selected == BUDGET
+        await console.press("r")
+        await console.sees("used up", "$5.00 of $5.00", "checkpoint 6", "↑ ↓ choose among 6")
+        await console.press("down")
+        await console.sees("checkpoint 5 “company 25”")
+        await console.press("enter")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("resume", BUDGET, None, {"checkpoint": 5, "limits": {"cost_usd": 10.0}})]
+
+
+async def test_escape_leaves_it_paused(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("r")
+        await console.sees("Resume fix-flaky-ci")
+        await console.press("escape")
+        await console.until(lambda: "Resume fix-flaky-ci" not in console.text)
+
+        assert console.asked == []
+
+
+async def test_kill_asks_and_says_what_is_lost(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("x")
+        await console.sees("Kill fix-flaky-ci 3f9a1c ?", "This cannot be undone.", "5 checkpoints (last: step 21)")
+        await console.press("enter")
+        await console.until(lambda: "This cannot be undone." not in console.text)
+        assert console.asked == []
+
+        await console.press("x")
+        await console.sees("This cannot be undone.")
+        await console.press("y")
+        await console.until(lambda: bool(console.asked))
+        assert console.asked == [("kill", LOOP, None, {})]
+
+
+async def test_killing_many_needs_their_number(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("space", "space", "space")
+        await console.sees("3 marked")
+        await console.press("x")
+        await console.sees("Kill 3 runs ?", "Type 3 to kill them:")
+        await console.press("4", "enter")
+        await console.until(lambda: "Type 3" not in console.text)
+        assert console.asked == []
+
+        await console.press("x")
+        await console.sees("Type 3 to kill them:")
+        await console.press("3", "enter")
+        await console.until(lambda: len(console.asked) == 3)
+        assert {(kind, run) for kind, run, *_ in console.asked} == {("kill", DOUBT), ("kill", LOOP), ("kill", BUDGET)}
+
+
+async def test_a_dialog_acts_on_the_runs_it_was_opened_for(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("x")
+        await console.sees("Kill fix-flaky-ci")
+        recorded.journal.move("a9e1d4", Status.NEEDS_REVIEW, "held", why="two texts differ")
+        recorded.flush()
+        await console.until(lambda: console.app.state.model.runs["a9e1d4"].status is Status.NEEDS_REVIEW)
+        await console.press("y")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("kill", LOOP, None, {})]
+
+
+async def test_an_answer_to_a_doubt(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer 7d10be")
+        await console.press("d")
+        await console.sees("did this happen ?", "b.ito@example.com", "Sent folder, to:b.ito@example.com")
+        await console.press("s")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("resolve", DOUBT, 1, {"action": f"{DOUBT}-18", "outcome": "retry"})]
+
+
+async def test_keys_that_cannot_work_say_why(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("r")
+        await console.sees("crm-writer 81b3fe is running: only what is paused or stopped can be resumed.")
+        await console.press("d")
+        await console.sees("has no question for you")
+        assert console.asked == []
+
+
+async def test_read_only_refuses_to_act(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(read_only=True) as console:
+        await console.sees("ticket-mailer")
+        for key in ("p", "r", "x", "d", "R", "Q"):
+            await console.press(key)
+            await console.sees("This console is read-only")
+
+        assert console.asked == []
+        assert not console.supervisor.started
+
+
+async def test_filter_lists_what_matches_and_escape_clears_it(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("slash", *"status:paused", "enter")
+        await console.sees("filter: status:paused", "3 of 20 runs")
+        assert "ticket-mailer" not in console.text
+        await console.press("escape")
+        await console.sees("ticket-mailer")
+
+        await console.press("slash", *"nothing like it", "enter")
+        await console.sees("No run matches “nothing like it”")
+        await console.press("escape")
+        await console.sees("ticket-mailer")
+
+
+async def test_next_goes_through_what_needs_you(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        seen = [console.selected]
+        for _ in range(4):
+            await console.press("n")
+            seen.append(console.selected)
+
+        assert seen == [DOUBT, LOOP, BUDGET, CRASHED, DOUBT]
+
+
+async def test_copy_sends_the_command_to_the_terminal(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("y")
+
+        await console.sees(f"Copied: agentwatch show {DOUBT}")
+        assert console.app.clipboard == f"agentwatch show {DOUBT}"
+
+
+async def test_help_lists_the_keys_of_the_screen_it_was_opened_from(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("question_mark")
+        await console.sees("Keys: the fleet", "To the next run that needs you", "? needs you")
+        await console.press("escape")
+        await console.press("l")
+        await console.sees("smtp: DATA")
+        await console.press("question_mark")
+        await console.sees("Keys: log", "To the end, and follow what comes")
+
+
+async def test_the_palette_offers_the_keys_by_name(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("colon")
+        await console.press(*"checkpoints")
+        await console.sees("checkpoints (c)")
+        await console.press("enter", "enter")
+        await console.sees("›  checkpoints", "content of checkpoint 17")
+
+
+async def test_pages_open_and_escape_returns(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        for key, fragments in {
+            "w": ("the calls, compared", "5 of 5 equal", "what you can do now"),
+            "c": ("changed since checkpoint 4", "~ failures: 2 → 1", "content of checkpoint 5"),
+            "i": ("has nothing in flight",),
+            "l": ("AssertionError",),
+            "enter": ("steered (loop)", "same"),
+        }.items():
+            await console.press(key)
+            await console.sees(*fragments)
+            await console.press("escape")
+            await console.sees("AGENT ")
+
+
+async def test_an_event_opens_in_full(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("enter")
+        await console.sees("paused, held at its gate")
+        await console.press("enter")
+        await console.sees("run.status", "reason: ", '"LOOP_DETECTED"')
+        await console.press("escape")
+        await console.until(lambda: "run.status" not in console.text)
+        await console.press("escape")
+        await console.sees("AGENT ")
+
+
+async def test_the_log_follows_what_is_written(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=(80, 24), select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("l")
+        await console.sees("It has written nothing yet.")
+        path = recorded.home.log("81b3fe")
+        path.write_text("".join(f"row {n}\n" for n in range(500)), encoding="utf-8")
+        await console.sees("row 499")
+        with path.open("a", encoding="utf-8") as file:
+            file.write("the last row\n")
+        await console.sees("the last row")
+
+
+async def test_a_runtime_that_is_gone_is_shown_and_can_be_started(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(alive=False) as console:
+        await console.sees("runtime ○ not running", "R starts it.")
+        await console.press("R")
+        await console.sees("The runtime is running.")
+
+        assert console.supervisor.started
+
+
+async def test_leaving_asks_nothing_and_stopping_everything_asks(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("Q")
+        await console.sees("Stop everything ?", "This pauses 13 live runs")
+        await console.press("escape")
+        await console.until(lambda: "Stop everything" not in console.text)
+        assert console.asked == []
+
+        await console.press("q")
+        assert console.app.return_code == 0
+
+
+async def test_changes_reach_the_screen_while_it_is_open(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=(160, 60)) as console:
+        await console.sees("3 done")
+        script = working(
+            recorded,
+            "abc123",
+            "newcomer",
+            "Just begun",
+            steps=3,
+            of=9,
+            noun="page",
+            tool="Read",
+            cost=0.1,
+            limit=None,
+            in_tool=None,
+            ago=60,
+        )
+        recorded.flush()
+        await console.sees("newcomer", "page 3 of 9")
+        script.until(1).add(Kind.TASK, name="page 4 of 9")
+        recorded.flush()
+        await console.sees("page 4 of 9")
+
+
+async def test_an_empty_home_says_what_to_do_and_fills_by_itself(maker: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("Nothing has run here yet.", "agentwatch run --demo")
+        maker.script("abc123", "newcomer", "Begin", 5)
+        maker.flush()
+
+        await console.sees("newcomer", "queued")
+
+
+async def test_needs_me_says_how_many_wait(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(needs_me=True) as console:
+        await console.sees("4 need you.")
+
+
+async def test_a_run_that_is_not_there_is_said(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="nobody") as console:
+        await console.sees("There is no run and no agent called 'nobody'")

@@ -1,0 +1,286 @@
+"""The five answers, as a table of situations."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from store.events import Kind
+from store.records import CheckpointRef, Event, Pending, Run, Warned
+from store.states import Status, StopReason
+from tui.console.verdict import verdict
+
+NOW = 10_000.0
+
+
+def a_run(status: Status = Status.RUNNING, **fields: Any) -> Run:
+    given: dict[str, Any] = {
+        "run": "3f9a1c",
+        "agent": "mailer",
+        "goal": "",
+        "created_at": NOW - 600,
+        "status": status,
+        "started_at": NOW - 590,
+        "last_event_at": NOW - 3,
+        "sdk": True,
+        "pid": 77,
+        "attempt": 1,
+        "step": 12,
+    }
+    if status in (Status.PAUSED, Status.STOPPED, Status.NEEDS_REVIEW, Status.COMPLETED, Status.KILLED):
+        given["rested_at"] = NOW - 60
+    return Run(**(given | fields))
+
+
+CHECKPOINT = CheckpointRef(4, 12, "ticket 12 done", NOW - 3, 200, "00", 1)
+MAIL = Pending("a1", "send_email", NOW - 12, False)
+PRICE = Pending("a2", "get_price", NOW - 1, True)
+
+
+class Journal:
+    """Events of one run, written in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.at = NOW - 300
+
+    def add(self, kind: Kind, **body: Any) -> Journal:
+        seq = len(self.events) + 1
+        self.events.append(Event(seq, "3f9a1c", seq - 1, self.at, 1, kind, body))
+        self.at += 1
+        return self
+
+    def call(self, step: int, tool: str, args: Any, result: Any) -> Journal:
+        self.add(Kind.STEP_BEGIN, n=step)
+        self.add(Kind.ACTION_BEGIN, id=f"a{step}", tool=tool, args=args)
+        self.add(Kind.ACTION_END, id=f"a{step}", tool=tool, step=step, ok=True, result=result, duration_s=0.8)
+        return self.add(Kind.USAGE, input_tokens=10_000, output_tokens=250, cost_usd=0.155)
+
+
+def repeating(times: int) -> list[Event]:
+    journal = Journal().call(16, "search", {"q": "new"}, ["found"])
+    for step in range(17, 17 + times):
+        journal.call(step, "search", {"q": "same"}, ["same"])
+    return journal.events
+
+
+def advancing() -> list[Event]:
+    journal = Journal()
+    for step in range(1, 6):
+        journal.call(step, "search", {"page": step}, [step])
+    return journal.events
+
+
+def stopped_twice(reason: str) -> list[Event]:
+    journal = Journal()
+    for _ in range(2):
+        journal.add(Kind.STATUS, **{"from": "pausing", "to": "paused", "reason": reason})
+        journal.add(Kind.STATUS, **{"from": "paused", "to": "running"})
+    return journal.events
+
+
+class Situation(NamedTuple):
+    name: str
+    run: Run
+    events: list[Event]
+    words: tuple[str, str, str, str, str]
+    """stuck, progress, safe pause, can resume, terminate"""
+    says: tuple[str, ...] = ()
+    """Fragments that the figures must hold."""
+
+
+def waiting(**fields: Any) -> Run:
+    return a_run(Status.WAITING, why="429 from erp.internal", due_at=NOW + 39, **fields)
+
+
+def loop(**fields: Any) -> Run:
+    evidence = {"summary": "The same call gave the same result 5 times in a row."}
+    return a_run(Status.PAUSED, reason=StopReason.LOOP_DETECTED, why="same ×5", held=True, evidence=evidence, **fields)
+
+
+SITUATIONS = (
+    Situation(
+        "getting on, nothing in flight",
+        a_run(checkpoint=CHECKPOINT, progress_label="tickets", progress_done=12, progress_of=40, progress_at=NOW - 8),
+        [],
+        ("NO", "YES", "YES", "YES", "NO"),
+        ("12 of 40 tickets; last new result 8.0 s ago", "Nothing in flight. Checkpoint of step 12, 3.0 s old."),
+    ),
+    Situation(
+        "in an action that must not be done twice",
+        a_run(in_flight=(MAIL,), tool="send_email", tool_since=NOW - 12, checkpoint=CHECKPOINT),
+        advancing(),
+        ("NO", "YES", "NOT YET", "YES", "NO"),
+        ("In send_email for 12 s", "Pausing would wait for send_email (12 s so far)"),
+    ),
+    Situation(
+        "in an action that is safe to repeat",
+        a_run(in_flight=(PRICE,), tool="get_price", tool_since=NOW - 1, checkpoint=CHECKPOINT),
+        advancing(),
+        ("NO", "YES", "YES", "YES", "NO"),
+        ("would wait for get_price",),
+    ),
+    Situation(
+        "repeating itself",
+        a_run(checkpoint=CHECKPOINT),
+        repeating(4),
+        ("YES", "NO", "YES", "YES", "NOT YET"),
+        (
+            "The last 4 calls were the same search with the same result, since step 17.",
+            "No new result for 3 steps, since step 17; spent since: 41k tokens, $0.62.",
+        ),
+    ),
+    Situation(
+        "warned by a rule",
+        a_run(warned=Warned("progress", "warn", "9 steps, no new result", NOW - 40, 7), checkpoint=CHECKPOINT),
+        advancing(),
+        ("YES", "YES", "YES", "YES", "NO"),
+        ("9 steps, no new result (40 s ago).",),
+    ),
+    Situation(
+        "silent, nothing in flight",
+        a_run(last_event_at=NOW - 900),
+        [],
+        ("UNKNOWN", "UNKNOWN", "YES", "NOT YET", "NO"),
+        ("No sign of life for 15 m 00 s",),
+    ),
+    Situation(
+        "an agent without the SDK",
+        a_run(sdk=False, step=0),
+        [],
+        ("NO", "UNKNOWN", "ASK", "UNKNOWN", "NO"),
+        ("its log grew 3.0 s ago", "can only be frozen"),
+    ),
+    Situation(
+        "just begun",
+        a_run(sdk=True, step=0),
+        [],
+        ("NO", "NOT YET", "YES", "NOT YET", "NO"),
+        ("It has just begun.", "No checkpoint yet"),
+    ),
+    Situation(
+        "queued",
+        a_run(Status.QUEUED, pid=None, sdk=False, started_at=None),
+        [],
+        ("WAITING", "NOT YET", "NOT YET", "NOT YET", "NO"),
+    ),
+    Situation("starting", a_run(Status.STARTING, step=0), [], ("NO", "NOT YET", "YES", "NOT YET", "NO")),
+    Situation(
+        "made to wait",
+        waiting(checkpoint=CHECKPOINT),
+        advancing(),
+        ("WAITING", "HELD", "YES", "YES", "NO"),
+        ("429 from erp.internal. It goes on by itself at",),
+    ),
+    Situation(
+        "on its way to a pause",
+        a_run(Status.PAUSING, in_flight=(MAIL,), checkpoint=CHECKPOINT),
+        advancing(),
+        ("NO", "YES", "WAITING", "YES", "NO"),
+        ("it waits for send_email (12 s so far)",),
+    ),
+    Situation(
+        "paused by hand, held",
+        a_run(Status.PAUSED, reason=StopReason.USER_PAUSED, why="by mira", held=True),
+        advancing(),
+        ("PAUSED", "PAUSED", "PAUSED", "YES", "NO"),
+        ("Paused by mira 1 m 00 s ago.", "held at its gate", "It goes on where it waits, at step 12"),
+    ),
+    Situation(
+        "paused by hand, parked",
+        a_run(Status.PAUSED, reason=StopReason.USER_PAUSED, why="by mira", pid=None, checkpoint=CHECKPOINT),
+        advancing(),
+        ("PAUSED", "PAUSED", "PAUSED", "YES", "NO"),
+        ("parked: its process is gone", "From checkpoint 4 “ticket 12 done”, step 12."),
+    ),
+    Situation(
+        "paused by the loop rule",
+        loop(checkpoint=CHECKPOINT),
+        repeating(5),
+        ("YES", "NO", "PAUSED", "YES", "NOT YET"),
+        ("The same call gave the same result 5 times in a row.", "spent since:", "First resume with a note"),
+    ),
+    Situation(
+        "paused by the loop rule again",
+        loop(),
+        stopped_twice("LOOP_DETECTED"),
+        ("YES", "UNKNOWN", "PAUSED", "YES", "YES"),
+        ("stopped for the same reason 2 times",),
+    ),
+    Situation(
+        "out of money",
+        a_run(
+            Status.PAUSED,
+            reason=StopReason.BUDGET_EXCEEDED,
+            cost_usd=5.0,
+            limits={"cost_usd": 5.0},
+            checkpoint=CHECKPOINT,
+        ),
+        advancing(),
+        ("YES", "NO", "PAUSED", "ASK", "NO"),
+        ("$5.00 of $5.00 is spent", "raise the limit"),
+    ),
+    Situation(
+        "crashed",
+        a_run(Status.STOPPED, reason=StopReason.AGENT_CRASHED, why="exit code 1", pid=None),
+        advancing(),
+        ("YES", "NO", "n/a", "YES", "NOT YET"),
+        ("Exit code 1.", "No checkpoint: it begins again from step 1", "Read its log"),
+    ),
+    Situation(
+        "in doubt",
+        a_run(Status.NEEDS_REVIEW, reason=StopReason.AGENT_CRASHED, pid=None, in_flight=(MAIL,), checkpoint=CHECKPOINT),
+        advancing(),
+        ("YES", "NO", "n/a", "ASK", "NO"),
+        ("did send_email happen?", "after you answer 1 question"),
+    ),
+    Situation(
+        "completed",
+        a_run(Status.COMPLETED, reason=StopReason.COMPLETED, pid=None),
+        [],
+        ("NO", "YES", "n/a", "NO", "n/a"),
+    ),
+    Situation(
+        "killed",
+        a_run(Status.KILLED, reason=StopReason.USER_KILLED, pid=None),
+        advancing(),
+        ("NO", "NO", "n/a", "NO", "n/a"),
+    ),
+    Situation("stopping", a_run(Status.STOPPING), advancing(), ("NO", "YES", "n/a", "NOT YET", "n/a")),
+    Situation("killing", a_run(Status.KILLING), advancing(), ("NO", "YES", "n/a", "NO", "n/a")),
+    Situation(
+        "far longer in a tool than usual",
+        a_run(in_flight=(Pending("z", "search", NOW - 900, True),), tool="search", tool_since=NOW - 900),
+        advancing(),
+        ("UNKNOWN", "YES", "YES", "NOT YET", "NO"),
+        ("In search for 15 m 00 s, usual 0.8 s. Far longer than usual.",),
+    ),
+    Situation(
+        "near its limit",
+        a_run(cost_usd=4.2, limits={"cost_usd": 5.0}, checkpoint=CHECKPOINT),
+        advancing(),
+        ("NO", "YES", "YES", "YES", "NO"),
+        ("84% of its money is used",),
+    ),
+)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_the_five_answers(situation: Situation) -> None:
+    told = verdict(situation.run, situation.events, NOW)
+
+    said = " | ".join(answer.figures for answer in told)
+    assert tuple(answer.word for answer in told) == situation.words, said
+    for fragment in situation.says:
+        assert fragment in said
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("reason", [None, *StopReason])
+def test_every_answer_has_a_word_and_a_sentence(status: Status, reason: StopReason | None) -> None:
+    told = verdict(a_run(status, reason=reason), [], NOW)
+
+    for answer in told:
+        assert answer.word in {"YES", "NO", "HELD", "WAITING", "ASK", "NOT YET", "UNKNOWN", "PAUSED", "n/a"}
+        assert answer.figures.endswith((".", "?", "!"))
