@@ -6,6 +6,9 @@ import re
 
 from store.records import Json
 
+DEEPEST = 40
+"""Levels of nesting that are looked through."""
+
 LONGEST_TEXT = 20_000
 """Characters of one text that are looked through; beyond them a text is compared as it is."""
 
@@ -57,38 +60,53 @@ VOLATILE_KEYS = frozenset(
 
 _UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|mins?|minutes?|h|hours?)"
 
-_VOLATILE = re.compile(
-    "|".join(
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_VOLATILE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
+    (words, re.compile(pattern))
+    for words, pattern in (
+        # Dates and times: RFC 5322 and ctime, ISO 8601, and a clock's hours, minutes and seconds.
         (
-            # Dates and times: ISO 8601, RFC 5322, and a clock's hours, minutes and seconds.
+            _MONTHS,
+            rf"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d\d? )?(?:{'|'.join(_MONTHS)})(?: \d\d?)? (?:\d{{4}} )?"
+            r"\d\d:\d\d(?::\d\d)?(?: \d{4}\b)?",
+        ),
+        (
+            (":",),
             r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?",
-            r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d\d? )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-            r"(?: \d\d?)? (?:\d{4} )?\d\d:\d\d(?::\d\d)?(?: \d{4}\b)?",
-            r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b",
-            # Ids: UUIDs, addresses, and hexadecimal words long enough to be random.
-            r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",
-            r"\b0x[0-9a-fA-F]{4,}\b",
-            r"\b(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{12,}\b",
-            # Durations, where a word or a bracket says that they are one.
-            rf"(?<=[ (\[=])\d+(?:[.,]\d+)? ?{_UNIT}(?=[)\]])",
+        ),
+        ((":",), r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"),
+        # Ids: UUIDs, addresses, and hexadecimal words long enough to be random.
+        (("-",), r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"),
+        (("0x",), r"\b0x[0-9a-fA-F]{4,}\b"),
+        ((), r"\b(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{12,}\b"),
+        (("pid", "PID"), r"\b(?:pid|PID)[ =:]+\d+\b"),
+        # Durations, where a word or a bracket says that they are one.
+        (("s)", "s]", "m)", "h)", "n)"), rf"(?<=[ (\[=])\d+(?:[.,]\d+)? ?{_UNIT}(?=[)\]])"),
+        (
+            ("in ", "after ", "took ", "elapsed", "time", "duration"),
             rf"\b(?:in|after|took|elapsed:?|time:?|duration:?)[ =]\d+(?:\.\d+)? ?{_UNIT}\b",
-            # Scratch places.
+        ),
+        # Scratch places.
+        (
+            ("/tmp/", "/var/folders/", "/dev/shm/"),
             r"(?:/private)?/(?:var/folders|var/tmp|tmp|dev/shm)/[^\s\"'<>|:;,)\]]+",
-            r"[A-Za-z]:\\[^\s\"'<>|]*\\Temp\\[^\s\"'<>|]+",
-            r"\b(?:pid|PID)[ =:]+\d+\b",
-        )
+        ),
+        (("\\Temp\\",), r"[A-Za-z]:\\[^\s\"'<>|]*\\Temp\\[^\s\"'<>|]+"),
     )
 )
+"""Patterns of what changes from answer to answer, and words of which a text must hold one for the pattern to be tried:
+looking for a word costs next to nothing, and most texts hold none."""
 
 
-def normal(value: Json) -> Json:
+def normal(value: Json, depth: int = DEEPEST) -> Json:
     """Return `value` without what changes from one answer to the next though the answer is the same."""
     if isinstance(value, str):
         return normal_text(value)
-    if isinstance(value, dict):
-        return {key: normal(value[key]) for key in value if not _volatile(key)}
-    if isinstance(value, list | tuple):
-        return [normal(item) for item in value]
+    if depth and isinstance(value, dict):
+        return {key: normal(value[key], depth - 1) for key in value if not _volatile(key)}
+    if depth and isinstance(value, list | tuple):
+        return [normal(item, depth - 1) for item in value]
     return value
 
 
@@ -96,7 +114,10 @@ def normal_text(text: str) -> str:
     """Return a text without times, random ids, durations and scratch places, and with single spaces."""
     if len(text) > LONGEST_TEXT:
         return text
-    return " ".join(_VOLATILE.sub("~", text).split())
+    for words, pattern in _VOLATILE:
+        if not words or any(word in text for word in words):
+            text = pattern.sub("~", text)
+    return " ".join(text.split())
 
 
 def _volatile(key: Json) -> bool:

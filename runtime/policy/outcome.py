@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from runtime.policy.config import Contract
+from runtime.policy.evidence import cut
 from store.records import Json
 
 SHORT_CHARS = 4000
@@ -53,21 +54,24 @@ def find_failure(tool: str, args: Json, result: Json, contract: Contract | None 
     return _in_value(tool, args, result, depth=3)
 
 
-def error_text(result: Json) -> str:
+def error_text(result: Json, depth: int = 5) -> str:
     """Return the part of a failed result that says what went wrong."""
     if isinstance(result, str):
         return result
-    if isinstance(result, dict):
+    if depth and isinstance(result, dict):
         for key in ("error", "errors", "stderr", "message", "detail", "reason", *_OUTPUT_KEYS):
             if result.get(key) and result[key] is not True:
-                return error_text(result[key])
-    if isinstance(result, list) and result:
-        return error_text(result[0])
+                return error_text(result[key], depth - 1)
+    if depth and isinstance(result, list) and result:
+        return error_text(result[0], depth - 1)
     return "" if result is None else _short(result)
 
 
 def _by_contract(result: Json, contract: Contract) -> Finding | None:
-    text = result if isinstance(result, str) else json.dumps(result, default=str, ensure_ascii=False)
+    try:
+        text = _text(result)
+    except (ValueError, RecursionError):
+        text = _short(result)
     if contract.fails_if:
         found = re.search(contract.fails_if, text)
         if found:
@@ -206,8 +210,11 @@ def _is_error_object(told: Json) -> bool:
 
 
 def _short(value: Json) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return text[:300]
+    return _text(cut(value))[:300]
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 
 # --- texts
@@ -249,9 +256,10 @@ _ERROR_STARTS = (
     r"|request|conflict|gone|unprocess|too\smany|internal|not\simpl|service|gateway|client\serror|server\serror)"
     r"[\w\s-]{0,24}(?:$|[:.(])",
     # Shells, compilers and programs.
-    r"(?:[\w./+-]+:\s(?:line\s\d+:\s)?)+.*(?:command\snot\sfound|no\ssuch\sfile\sor\sdirectory|permission\sdenied"
-    r"|is\sa\sdirectory|not\sa\sdirectory|cannot\sopen|connection\srefused|syntax\serror.*"
-    r"|unrecognized\s(?:option|arguments).*|invalid\soption.*|command\sfailed.*)\W*$",
+    r"[\w./+-]+:\s.{0,300}(?:command\snot\sfound|no\ssuch\sfile\sor\sdirectory|permission\sdenied"
+    r"|is\sa\sdirectory|not\sa\sdirectory|cannot\sopen|connection\srefused)\W{0,3}$",
+    r"[\w./+-]+:\s.{0,300}(?:syntax\serror\b"
+    r"|unrecognized\s(?:option|arguments)|invalid\soption|command\sfailed)",
     r"[\w./\\-]+(?::\d+)+:\s(?:fatal\s)?error:\s",
     r"npm\serr!",
     r"e:\s",
@@ -290,8 +298,8 @@ def _in_text(tool: str, args: Json, text: str, depth: int) -> Finding | None:
     if depth and stripped[:1] in ("{", "[") and len(stripped) <= 1_000_000:
         try:
             return _in_value(tool, args, json.loads(stripped), depth - 1)
-        except ValueError:
-            pass
+        except (ValueError, RecursionError):
+            pass  # It only looked like JSON.
     if _HTML.match(text):
         return _in_html(tool, text)
     coded = _EXIT_TEXT.search(text[:400]) or _EXIT_TEXT.search(text[-400:])

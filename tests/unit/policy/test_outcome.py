@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -165,3 +166,17 @@ def test_the_line_that_gave_it_away_is_told() -> None:
 
     assert found is not None
     assert found.line == "KeyError: 'amount'"
+
+
+@pytest.mark.parametrize("text", ["[" * 3999, '{"a":' * 700, "a: " * 1300, "\n" * 4000, "a: " + "syntax error " * 300])
+def test_hostile_text_neither_crashes_it_nor_takes_long(text: str) -> None:
+    deep: Any = text
+    for _ in range(500):
+        deep = [deep]
+    began = time.process_time()
+
+    for result in (text, {"stderr": text}, deep, {"error": deep}):
+        find_failure("tool", {}, result)
+        find_failure("tool", {}, result, Contract(fails_if="x"))
+
+    assert time.process_time() - began < 2.0
