@@ -22,14 +22,6 @@ app = typer.Typer(
     context_settings=SETTINGS,
     epilog=examples("agentwatch run --demo", "agentwatch run -- python my_agent.py", "agentwatch ps"),
 )
-policies = typer.Typer(
-    cls=Grouped,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    context_settings=SETTINGS,
-    help="Check a policy file, or show the policy in force here.",
-    epilog=examples("agentwatch policy check agentwatch.toml", "agentwatch policy show"),
-)
 
 
 def _version(asked: bool) -> None:
@@ -53,6 +45,11 @@ def front(
         typer.echo(context.get_help())
 
 
+def _front_of_policies(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 def _add(
     group: typer.Typer,
     name: str,
@@ -65,6 +62,15 @@ def _add(
     options: dict[str, Any] = {"context_settings": SETTINGS, "short_help": brief, "epilog": examples(*lines)}
     group.command(name, cls=cls, **options)(call)
 
+
+policies = typer.Typer(
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    callback=_front_of_policies,
+    context_settings=SETTINGS,
+    help="Check a policy file, or show the policy in force here.",
+    epilog=examples("agentwatch policy check agentwatch.toml", "agentwatch policy show"),
+)
 
 _add(
     app, "run", start.run, "Start agents and open the console, or print a line per change.",

@@ -12,7 +12,7 @@ import typer
 
 from store.reader import Fleet
 from store.records import Run
-from store.states import FINAL, Status
+from store.states import FINAL
 from tui.cli.options import HomeOption, JsonOption, RunsArgument, UsageMistake, place
 from tui.cli.output import say
 from tui.cli.steer import NOT_ALL, ask, look, tell
@@ -22,6 +22,10 @@ from tui.plain import plain
 
 TYPE_THE_NUMBER_FROM = 5
 """So many runs at once are not killed by a `y` alone."""
+
+
+_PAUSE = "Pausing would keep everything."
+_IDLE = "None of them is running: as they are they cost nothing."
 
 
 def kill(
@@ -79,7 +83,7 @@ def question(runs: Sequence[Run], names: dict[str, str], now: float) -> list[str
         "  stays     history, log, evidence",
         f"  in doubt  {formats.plural(doubts, 'action') if doubts else 'nothing'}",
         f"  spent     {formats.money(sum(run.cost_usd for run in runs))}, not given back",
-        "Pausing them would keep everything.",
+        _PAUSE if any(not run.at_rest for run in runs) else _IDLE,
     ]
 
 
@@ -87,7 +91,7 @@ def _of_one(run: Run, name: str, now: float) -> list[str]:
     ends = f"process {run.pid} and its children" if run.pid is not None else "nothing: no process is running"
     last = f" (last: {checkpoint_name(run.checkpoint)}, step {run.checkpoint.step})" if run.checkpoint else ""
     flight = [f"{plain(one.tool)}, begun {formats.ago(now - one.began_at)}" for one in run.in_flight]
-    pausing = "It is paused now and costs nothing." if run.status is Status.PAUSED else "Pausing would keep everything."
+    pausing = "It does not run now and costs nothing." if run.at_rest else _PAUSE
     return [
         f"Kill {name}? This cannot be undone.",
         f"  ends      {ends}",

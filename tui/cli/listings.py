@@ -25,25 +25,25 @@ from tui.plain import plain, plain_lines
 PAGE = 5000
 
 RUNS = (
-    Column("RUN", style="dim"),
-    Column("AGENT"),
+    Column("RUN", dim=True),
+    Column("AGENT", least=10),
     Column("STATUS"),
-    Column("TASK", give=True),
-    Column("STEP", "right"),
-    Column("TOOL", give=True),
-    Column("QUIET", "right"),
-    Column("TOKENS", "right"),
-    Column("COST", "right"),
-    Column("WHY", give=True),
+    Column("TASK", least=12, leaves=5),
+    Column("STEP", "right", leaves=4),
+    Column("TOOL", least=10, leaves=3),
+    Column("QUIET", "right", leaves=2),
+    Column("TOKENS", "right", leaves=1),
+    Column("COST", "right", leaves=6),
+    Column("WHY", least=16),
 )
 CHECKPOINTS = (
     Column("NUMBER", "right"),
     Column("STEP", "right"),
     Column("TIME"),
     Column("AGE", "right"),
-    Column("SIZE", "right"),
-    Column("ATTEMPT", "right"),
-    Column("LABEL", give=True),
+    Column("SIZE", "right", leaves=2),
+    Column("ATTEMPT", "right", leaves=1),
+    Column("LABEL", least=12),
 )
 
 

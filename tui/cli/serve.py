@@ -16,6 +16,7 @@ from store.errors import NoJournal, RuntimeAlreadyRunning
 from store.reader import Fleet, Reader
 from tui.cli.options import HomeOption, JsonOption, Place, UsageMistake, place, seconds
 from tui.cli.output import complain, say, say_json
+from tui.console import formats
 from tui.supervisor import NoAnswer, RuntimeNotStarted, Supervisor
 
 LEAVES_WITHIN_S = 30.0
@@ -82,6 +83,7 @@ def _report(as_json: bool, applied: bool, message: str) -> None:
 async def _stop(where: Place, timeout_s: float) -> tuple[bool, str]:
     deadline = time.monotonic() + timeout_s + LEAVES_WITHIN_S
     async with await Reader.open(where.home) as reader:
+        live = [run for run in (await reader.fleet()).runs.values() if not run.at_rest]
         seq = await reader.last_seq()
         command = await control.submit(where.home, "stop_runtime", timeout_s=timeout_s)
         waiting = asyncio.create_task(
@@ -94,7 +96,8 @@ async def _stop(where: Place, timeout_s: float) -> tuple[bool, str]:
         waiting.cancel()
     if where.home.runtime_alive():
         raise RuntimeDoesNotLeave(f"The runtime has not left within {timeout_s + LEAVES_WITHIN_S:.0f} s: see its log.")
-    return True, f"The runtime of {where.home.root} has ended. Runs that were live are paused."
+    rest = f" {formats.plural(len(live), 'run')} that went on can be resumed: `{where.command('ps')}`." if live else ""
+    return True, f"The runtime of {where.home.root} has ended.{rest}"
 
 
 def attach(

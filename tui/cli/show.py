@@ -29,8 +29,8 @@ LATEST = 8
 LOG_LINES = 12
 RECENT = 2000
 """Events that the five answers look back over."""
-_KEY = re.compile(r" \(\w\)(?=[.,:; ]|$)")
-"""A key of the console, named in an answer: there are none here."""
+_KEY = re.compile(r" \(\w\)(?=[.,:; ]|$)| ?\b[a-z] (?:lets|pauses) [^.]*\.")
+"""A key of the console, or a sentence about one, in an answer: there are no keys here."""
 
 
 def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False, home: HomeOption = None) -> None:
@@ -98,8 +98,9 @@ class Page:
     def answers(self) -> Iterator[str]:
         """The five answers an operator wants at a glance."""
         for question, answer in verdict(self.run, self.events[-RECENT:], self.now).rows():
-            figures = _KEY.sub("", plain(answer.figures))
-            yield from labelled(question, [f"{answer.word.capitalize()}. {figures}".rstrip()], colon="")
+            figures = _KEY.sub("", plain(answer.figures)).strip()
+            word = "Not applicable" if answer.word == "n/a" else answer.word.capitalize()
+            yield from labelled(question, [f"{word}. {figures[:1].upper()}{figures[1:]}".rstrip()], colon="")
 
     def doing(self) -> list[str]:
         run = self.run

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from store.errors import AgentwatchError
 from store.reader import Fleet, Reader
 from store.records import Action, Answer, Json, Run
 from tui.cli.options import (
@@ -24,10 +25,14 @@ from tui.cli.options import (
 from tui.cli.output import complain, say, say_json
 from tui.cli.words import short_ids
 from tui.plain import plain
-from tui.supervisor import Supervisor
+from tui.supervisor import STARTS_RUNTIME, Supervisor
 
 NOT_ALL = 3
 """Exit code where something was refused."""
+
+
+class NoRuntime(AgentwatchError):
+    """Something was asked of runs that nobody runs."""
 
 
 async def look(where: Place, names: Sequence[str]) -> tuple[Fleet, list[Run]]:
@@ -40,11 +45,19 @@ async def look(where: Place, names: Sequence[str]) -> tuple[Fleet, list[Run]]:
 async def ask(
     where: Place, kind: str, runs: Sequence[Run], *, bound: bool = False, timeout_s: float = 15.0, **args: Json
 ) -> list[Answer]:
-    """Ask the same of several runs at once; `bound` ties the request to the attempt that is seen now."""
+    """Ask the same of several runs at once; `bound` ties the request to the attempt that is seen now.
+
+    Raises `NoRuntime` for what starts none, `NoAnswer`, `RuntimeNotStarted`, `StoreError`.
+    """
+    if kind not in STARTS_RUNTIME and not where.home.runtime_alive():
+        raise NoRuntime(
+            f"No runtime is running in {where.home.root}, so no agent goes on there: `{where.command('ps')}` shows how "
+            "the runs stand."
+        )
     supervisor = Supervisor(where.home)
     return await asyncio.gather(
         *(
-            supervisor.submit(kind, run.run, attempt=run.attempt if bound else None, timeout_s=timeout_s, **args)
+            supervisor.submit(kind, run.run, attempt=run.attempt if bound else None, answer_within_s=timeout_s, **args)
             for run in runs
         )
     )
