@@ -135,6 +135,11 @@ class FleetMaker:
     def script(self, run: str, agent: str, goal: str, ago: float, **created: Any) -> Script:
         return Script(self, run, agent, goal, ago, **created)
 
+    def move(self, run: str, to: Status, cause: str, **details: Any) -> None:
+        """Move a run now."""
+        self.clock = self.now
+        self.journal.move(run, to, cause, **details)
+
     def flush(self) -> None:
         self.journal.flush()
         self.journal.settle()

@@ -121,7 +121,7 @@ class FleetTable(Toned, ScrollView, can_focus=True):
     def follow(self) -> None:
         """Bring the cursor's line into view."""
         index = self.model.index.get(self.selected or "")
-        if index is None:
+        if index is None or self.size.height < 2:
             return
         top, rows = self.scroll_offset.y, max(1, self.size.height - 1)
         if index < top:

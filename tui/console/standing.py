@@ -176,6 +176,8 @@ def _tool(run: Run) -> str:
 
 
 def _in_doubt(run: Run) -> str:
+    if run.pid is not None and run.why:
+        return run.why
     if len(run.in_flight) == 1:
         return f"{run.in_flight[0].tool} in doubt: did it happen?"
     if run.in_flight:

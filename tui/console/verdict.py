@@ -99,7 +99,7 @@ def _stuck(run: Run, recent: Recent, now: float) -> Answer:
 
 
 def _review(run: Run) -> str:
-    if run.in_flight:
+    if run.in_flight and run.pid is None:
         first = run.in_flight[0]
         more = f" and {len(run.in_flight) - 1} more" if len(run.in_flight) > 1 else ""
         return f"It waits for your answer: did {first.tool}{more} happen?"
@@ -182,8 +182,9 @@ def _progress(run: Run, recent: Recent, now: float) -> Answer:
     since = ", ".join(_spent_since(recent))
     if run.at_rest:
         until = f"last new result {formats.ago(now - newest)}{_at_step(recent)}"
-        stopped_well = run.reason in (StopReason.USER_PAUSED, None) and not recent.stale_steps
-        return Answer("PAUSED" if stopped_well else "NO", _joined(far, until, f"spent since: {since}" if since else ""))
+        by_hand = run.status is not Status.NEEDS_REVIEW and run.reason in (StopReason.USER_PAUSED, None)
+        word = "PAUSED" if by_hand and not recent.stale_steps else "NO"
+        return Answer(word, _joined(far, until, f"spent since: {since}" if since else ""))
     if recent.stale_steps >= 3:
         stale = f"no new result for {recent.stale_steps} steps{_since_step(recent.new_at_step)}"
         return Answer("NO", _joined(far, stale, f"spent since: {since}" if since else ""))
@@ -238,6 +239,8 @@ def _pause(run: Run, now: float) -> Answer:
             return Answer("NOT YET", "It has not begun.")
         case Status.RUNNING | Status.WAITING | Status.STARTING:
             return _pause_live(run, now)
+        case Status.NEEDS_REVIEW if run.pid is not None:
+            return Answer("HELD", "It is held for your answer; its process waits.")
     return Answer("n/a", "No process is running.")
 
 
