@@ -178,7 +178,7 @@ class Gate:
             attempt=run.attempt,
             tool=message.tool,
             args=message.args,
-            digest=call_digest(self._core.secret, message.tool, message.args),
+            digest=call_digest(self._core.secret, message.tool, message.args) if message.recorded else "",
             key=message.key,
             idempotent=not message.recorded,
             began_at=self._core.now(),

@@ -70,7 +70,7 @@ class Action(msgspec.Struct, frozen=True):
     tool: str
     args: Json
     digest: str
-    """HMAC-SHA-256 of tool and canonical arguments, hexadecimal."""
+    """HMAC-SHA-256 of tool and canonical arguments, hexadecimal; empty where a success is not kept."""
     key: str | None
     idempotent: bool
     began_at: float
