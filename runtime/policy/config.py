@@ -142,6 +142,58 @@ class Stall(Section, frozen=True):
         ]
 
 
+class Retry(Section, frozen=True):
+    """When a failed action is tried again; in one place, so that no agent needs to."""
+
+    transient_s: Seconds = 0.2
+    """Base of the back-off after a refused connection, no answer, or a fault of the server."""
+    throttled_s: Seconds = 1.0
+    """Base of the back-off where the dependency said that it has too much to do."""
+    longest_s: Seconds = 30.0
+    """No back-off is longer, unless the dependency itself names a time."""
+    most_tries: Count = 6
+    """Tries of one action, the first included."""
+    bucket: Count = 10
+    """Retries that a run may have in hand for one dependency."""
+    refill: Share = 0.1
+    """What each success adds to them."""
+    max_wait_s: Seconds = 3600.0
+    """How long an action waits in all before its run is paused with RETRY_LIMIT_REACHED."""
+
+
+class Breaking(Section, frozen=True):
+    """When a dependency is left alone, by all agents of the home together."""
+
+    window_calls: Count = 20
+    """Latest calls that are looked at."""
+    window_s: Seconds = 300.0
+    """Older calls are not looked at."""
+    least_calls: Count = 5
+    """Fewer calls prove nothing."""
+    failed_share: Share = 0.5
+    """Share of failed calls at which it opens."""
+    open_s: Seconds = 30.0
+    """How long it stays open at first; twice as long each time it opens again."""
+    longest_open_s: Seconds = 600.0
+    """It never stays open longer."""
+    probes: Count = 3
+    """Calls that are tried one after the other when it half-opens."""
+    probes_ok: Count = 2
+    """Successes among them that close it."""
+    probe_s: Seconds = 60.0
+    """A probe that has not answered by then has failed."""
+
+    def disorder(self) -> list[str]:
+        wrong = []
+        if self.probes_ok > self.probes:
+            wrong.append(f"probes_ok ({self.probes_ok}) is above probes ({self.probes})")
+        if self.longest_open_s < self.open_s:
+            wrong.append(f"longest_open_s ({self.longest_open_s:g}) is below open_s ({self.open_s:g})")
+        if self.least_calls > self.window_calls:
+            wrong.append(f"least_calls ({self.least_calls}) is above window_calls ({self.window_calls})")
+        return wrong
+
+
 class Budget(Section, frozen=True):
     """What one run may spend; a key that is not set is no limit."""
 

@@ -1,0 +1,144 @@
+"""Retries: whether a failed action is tried again, and when."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+from runtime.policy.config import Retry
+from store.records import Json
+
+
+class Fault(StrEnum):
+    """Whose failure it was, as far as its words tell."""
+
+    THROTTLED = "throttled"
+    """The dependency has too much to do; what was asked did not happen."""
+    REFUSED = "refused"
+    """No connection came about; what was asked did not happen."""
+    TRANSIENT = "transient"
+    """The dependency failed or did not answer; what was asked may have happened."""
+    OURS = "ours"
+    """The call itself was wrong, or nothing shows that the dependency failed."""
+
+    @property
+    def of_the_dependency(self) -> bool:
+        """Counts for the dependency's breaker."""
+        return self is not Fault.OURS
+
+
+_WORDS = (
+    (Fault.THROTTLED, r"\b429\b|too many requests|rate.?limit|throttl|quota exceeded|overloaded|slow down"),
+    (
+        Fault.REFUSED,
+        r"connection ?refused|connect(?:ion)? ?error|econnrefused|name or service not known|name resolution"
+        r"|getaddrinfo|no route to host|network is unreachable|failed to establish a new connection|enotfound|gaierror",
+    ),
+    (
+        Fault.TRANSIENT,
+        r"\b50[0234]\b|internal server error|bad gateway|service unavailable|gateway time-?out|timed? ?out|timeout"
+        r"|connection ?(?:reset|aborted|closed|lost)|econnreset|etimedout|broken ?pipe|remote ?(?:end )?disconnected"
+        r"|temporarily unavailable|server disconnected|incomplete ?read",
+    ),
+)
+_FAULTS = tuple((fault, re.compile(words, re.IGNORECASE)) for fault, words in _WORDS)
+_STATUS = {429: Fault.THROTTLED, 408: Fault.TRANSIENT} | dict.fromkeys(range(500, 600), Fault.TRANSIENT)
+_RETRY_AFTER = re.compile(r"retry[- _]?after(?:_s|_seconds)?\W{1,4}(\d{1,6}(?:\.\d+)?)(?!\s*ms)", re.IGNORECASE)
+
+
+def fault_of(error: Json) -> Fault:
+    """Return whose failure an action's `error` {type, message, status?} is."""
+    body = error if isinstance(error, dict) else {"message": str(error)}
+    status = body.get("status")
+    if isinstance(status, int) and not isinstance(status, bool):
+        return _STATUS.get(status, Fault.OURS)
+    text = f"{body.get('type') or ''} {body.get('message') or ''}"[:4000]
+    return next((fault for fault, words in _FAULTS if words.search(text)), Fault.OURS)
+
+
+def retry_after_s(error: Json) -> float | None:
+    """Return the seconds after which the dependency asked to be tried again (RFC 9110, 10.2.3), if it did."""
+    body = error if isinstance(error, dict) else {"message": str(error)}
+    named = body.get("retry_after_s", body.get("retry_after"))
+    if isinstance(named, int | float) and not isinstance(named, bool) and 0 <= named < 10**6:
+        return float(named)
+    found = _RETRY_AFTER.search(str(body.get("message") or "")[:4000])
+    return float(found[1]) if found else None
+
+
+def proves_unhappened(error: Json) -> bool:
+    """Whether a failure shows that what was asked did not happen, so that asking again does nothing twice."""
+    if isinstance(error, dict) and error.get("happened") is not None:
+        return error["happened"] is False
+    return fault_of(error) in (Fault.THROTTLED, Fault.REFUSED)
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """Retries in hand of one run for one dependency (a token bucket, as in gRPC's retry throttling)."""
+
+    tokens: float
+
+    @classmethod
+    def full(cls, section: Retry) -> Bucket:
+        return cls(float(section.bucket))
+
+    def taken(self) -> Bucket | None:
+        """The bucket after a retry, or None where there is none in hand."""
+        return Bucket(self.tokens - 1) if self.tokens >= 1 else None
+
+    def refilled(self, section: Retry) -> Bucket:
+        """The bucket after a success."""
+        return Bucket(min(float(section.bucket), self.tokens + section.refill))
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Try it again after `after_s` seconds."""
+
+    after_s: float
+    bucket: Bucket
+
+
+class Over(msgspec.Struct, frozen=True):
+    """Do not try it again."""
+
+    why: str
+    """A sentence for the agent and the operator."""
+    exhausted: bool
+    """The dependency failed for too long (RETRY_LIMIT_REACHED), and not the call was wrong."""
+
+
+def back_off_s(tries: int, fault: Fault, section: Retry, chance: float) -> float:
+    """Return seconds to wait after `tries` tries: full jitter (Exponential Backoff And Jitter, AWS 2015).
+
+    `chance` is a random number from 0 to 1.
+    """
+    base_s = section.throttled_s if fault is Fault.THROTTLED else section.transient_s
+    # 2.0 ** 64 is far beyond any cap; the exponent is bounded so that nothing overflows.
+    return chance * min(section.longest_s, base_s * 2.0 ** min(tries - 1, 64))
+
+
+def rule_retry(
+    error: Json, *, idempotent: bool, tries: int, waited_s: float, bucket: Bucket, section: Retry, chance: float
+) -> Again | Over:
+    """Say whether an action that failed openly for the `tries`th time is tried again, and when.
+
+    A hidden failure must not come here: it is never tried again.
+    """
+    fault = fault_of(error)
+    if fault is Fault.OURS:
+        return Over("Trying the same again will not help: nothing shows that its dependency failed.", False)
+    if not idempotent and not proves_unhappened(error):
+        return Over("It may have happened, and doing it twice is not the same as doing it once.", False)
+    if tries >= section.most_tries:
+        return Over(f"It failed {tries} times.", True)
+    left = bucket.taken()
+    if left is None:
+        return Over("Too many calls to this dependency failed lately.", True)
+    asked_s = retry_after_s(error)
+    wait_s = back_off_s(tries, fault, section, chance)
+    after_s = wait_s if asked_s is None else asked_s + wait_s
+    if waited_s + after_s > section.max_wait_s:
+        return Over(f"It would have waited longer than {section.max_wait_s:g} s in all.", True)
+    return Again(after_s, left)

@@ -1,0 +1,96 @@
+"""Retries: back-off, the bucket, and what is never tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.policy.config import Retry
+from runtime.policy.retry import Again, Bucket, Fault, Over, back_off_s, fault_of, retry_after_s, rule_retry
+
+SECTION = Retry()
+REFUSED = {"type": "ConnectionRefusedError", "message": "[Errno 111] Connection refused"}
+TIMED_OUT = {"type": "ReadTimeout", "message": "timed out after 30 s"}
+THROTTLED = {"type": "HTTPError", "message": "429 Too Many Requests, Retry-After: 7"}
+WRONG = {"type": "ValueError", "message": "no such column"}
+
+
+def ruled(error: Any, **changed: Any) -> Again | Over:
+    given_: dict[str, Any] = {"idempotent": False, "tries": 1, "waited_s": 0.0, "chance": 0.5, "section": SECTION}
+    return rule_retry(error, **(given_ | {"bucket": Bucket.full(SECTION)} | changed))
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (REFUSED, Fault.REFUSED),
+        (TIMED_OUT, Fault.TRANSIENT),
+        (THROTTLED, Fault.THROTTLED),
+        (WRONG, Fault.OURS),
+        ({"type": "HTTPError", "message": "x", "status": 503}, Fault.TRANSIENT),
+        ({"type": "HTTPError", "message": "x", "status": 404}, Fault.OURS),
+        ({"type": "CalledProcessError", "message": "exit status 1"}, Fault.OURS),
+        ("502 Bad Gateway", Fault.TRANSIENT),
+    ],
+)
+def test_only_failures_of_the_dependency_count(error: Any, fault: Fault) -> None:
+    assert fault_of(error) is fault
+
+
+@given(st.integers(1, 10_000), st.sampled_from(list(Fault)), st.floats(0, 1))
+def test_a_back_off_stays_within_its_bounds(tries: int, fault: Fault, chance: float) -> None:
+    assert 0 <= back_off_s(tries, fault, SECTION, chance) <= SECTION.longest_s
+
+
+@given(st.lists(st.booleans()))
+def test_a_bucket_never_goes_negative_nor_over_its_capacity(successes: list[bool]) -> None:
+    bucket = Bucket.full(SECTION)
+    for success in successes:
+        bucket = bucket.refilled(SECTION) if success else bucket.taken() or bucket
+        assert 0 <= bucket.tokens <= SECTION.bucket
+
+
+def test_a_dependency_that_is_down_gets_no_storm_of_retries() -> None:
+    bucket: Bucket | None = Bucket.full(SECTION)
+    retries = 0
+    while bucket is not None and (bucket := bucket.taken()) is not None:
+        retries += 1
+
+    assert retries == 10
+
+
+def test_what_did_not_happen_is_tried_again_even_if_it_must_not_happen_twice() -> None:
+    assert isinstance(ruled(REFUSED), Again)
+    assert isinstance(ruled({"type": "E", "message": "timed out", "happened": False}), Again)
+
+
+def test_what_may_have_happened_is_tried_again_only_if_that_does_no_harm() -> None:
+    assert isinstance(ruled(TIMED_OUT), Over)
+    assert isinstance(ruled(TIMED_OUT, idempotent=True), Again)
+    assert isinstance(ruled({**REFUSED, "happened": True}), Over)
+
+
+def test_a_mistake_of_the_call_is_never_tried_again() -> None:
+    over = ruled(WRONG, idempotent=True)
+
+    assert isinstance(over, Over)
+    assert not over.exhausted
+
+
+def test_retry_after_is_obeyed() -> None:
+    again = ruled(THROTTLED)
+
+    assert retry_after_s(THROTTLED) == 7
+    assert isinstance(again, Again)
+    assert 7 <= again.after_s <= 7 + SECTION.longest_s
+
+
+@pytest.mark.parametrize("changed", [{"tries": 6}, {"bucket": Bucket(0.9)}, {"waited_s": 3600.0}])
+def test_too_many_failures_exhaust_the_run_s_retries(changed: dict[str, Any]) -> None:
+    over = ruled(REFUSED, **changed)
+
+    assert isinstance(over, Over)
+    assert over.exhausted
