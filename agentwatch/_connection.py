@@ -256,15 +256,16 @@ class Connection:
             self._over = self.stopped = reason, message
             saved = spool(self.settings.spool, self.settings.attempt, self._ends.values())
             link, self._link = self._link, None
+            lost = "" if saved else f"; {len(self._ends)} results could not be written down"
+            self._ends.clear()
+            # Said before anybody is woken: the process may be gone right after.
+            print(f"agentwatch: this process must end ({reason}): {message}{lost}\n", end="", file=sys.stderr)
             for question in self._questions.values():
                 self._answer(question, stop(reason, message))
             self._questions.clear()
             self._turn.notify_all()
-            lost = "" if saved else f"; {len(self._ends)} results could not be written down"
-            self._ends.clear()
         if link is not None:
             link.close()
-        print(f"agentwatch: this process must end ({reason}): {message}{lost}", file=sys.stderr)
 
 
 def stop(reason: str, message: str) -> dict[str, Any]:

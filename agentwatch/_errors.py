@@ -1,6 +1,6 @@
 """What the SDK raises.
 
-SystemExit
+BaseException
 └── Stopped        the process must end: the supervisor said so, or nobody is there to rule on its actions
 Exception
 ├── ToolFailed     the runtime has given up on a tool call
@@ -17,16 +17,14 @@ STOPPED_STATUS = 75
 """Exit status of a process that was told to stop (EX_TEMPFAIL of sysexits.h: try again later)."""
 
 
-class Stopped(SystemExit):
-    """Unwinds an agent that must end.
+class Stopped(BaseException):
+    """Unwinds an agent that must end; code that catches it only delays the end: the next gate raises it again.
 
-    It is a `SystemExit`, so that the interpreter, threads and asyncio end quietly, with exit status 75.  Code that
-    catches it only delays the end: the next gate raises it again.
+    A process that it leaves ends without a traceback, with exit status 75.
     """
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(f"{reason}: {message}" if message else reason)
-        self.code = STOPPED_STATUS
         self.reason = reason
         """A stop reason such as USER_PAUSED, or FENCED, or REFUSED."""
         self.message = message
@@ -52,3 +50,10 @@ class Replayed(Exception):
 
     def __reduce__(self) -> tuple[type[Replayed], tuple[str, Any]]:
         return type(self), (self.tool, self.result)
+
+
+def stop_within(error: BaseException | None) -> Stopped | None:
+    """The stop that `error` is, or that is among the exceptions of a group of tasks."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for found in map(stop_within, error.exceptions) if found is not None), None)
+    return error if isinstance(error, Stopped) else None

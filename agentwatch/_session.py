@@ -33,12 +33,14 @@ def _make() -> Client | None:
         return None
     import atexit
 
+    from agentwatch import _quiet
     from agentwatch._client import Client
     from agentwatch._settings import Settings
 
     settings = Settings.found()
     if settings is None:
         return None
+    _quiet.install()
     atexit.register(_close)
     os.register_at_fork(after_in_child=_forked)
     return Client(settings)

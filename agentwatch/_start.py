@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from agentwatch._errors import Stopped
+from agentwatch._errors import Stopped, stop_within
 from agentwatch._run import AsyncRun, Run
 from agentwatch._session import current
 
@@ -81,8 +81,11 @@ class Start:
         client = self._client
         if client is None:
             return None
-        told = _stopped_within(error)
+        told = stop_within(error)
         if told is None and client.stopped is not None:
+            if error is not None and not isinstance(error, Exception):
+                # Another task was stopped, and the event loop cancels this one: that unwinds as well.
+                return None
             told = Stopped(*client.stopped)
         if told is not None:
             if told is not error:
@@ -94,13 +97,6 @@ class Start:
             return "", ""
         why = f"exit status {error.code}" if isinstance(error, SystemExit) else str(error)
         return why or type(error).__name__, type(error).__name__
-
-
-def _stopped_within(error: BaseException | None) -> Stopped | None:
-    """The stop that is leaving the block, alone or among the exceptions of a group of tasks."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for found in map(_stopped_within, error.exceptions) if found is not None), None)
-    return error if isinstance(error, Stopped) else None
 
 
 def start(goal: str = "") -> Start:
