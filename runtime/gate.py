@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from functools import partial
 
 import msgspec
 
 from runtime import wire
+from runtime.breakers import Breakers
 from runtime.connection import Connection
 from runtime.core import Core
 from runtime.lifecycle import Lifecycle
-from runtime.live import LiveRun, Waiting
+from runtime.live import LiveRun, PauseOrder, Waiting
 from runtime.policy.canonical import call_digest
+from runtime.policy.dependency import dependency_of
+from runtime.policy.retry import Again, Over
+from runtime.retries import Retries, dependency_failed, limit_evidence
 from runtime.review import Review, diverges, unknown_outcome
 from store.events import Kind
 from store.records import Action, CheckpointRef, Json
@@ -24,10 +29,13 @@ _raw = msgspec.json.encode
 class Gate:
     """Listens to the connections of every run (`runtime.connection.Listener`)."""
 
-    def __init__(self, core: Core, lifecycle: Lifecycle, review: Review) -> None:
+    def __init__(self, core: Core, lifecycle: Lifecycle, review: Review, breakers: Breakers) -> None:
         self._core = core
         self._lifecycle = lifecycle
         self._review = review
+        self._breakers = breakers
+        self._retries = Retries(core)
+        breakers.let_out = self._let_out_again
         lifecycle.let_go = self.let_go
 
     # --- connections
@@ -120,6 +128,7 @@ class Gate:
             state=found.state if found and message.state else None,
             in_flight=[{"id": a.id, "tool": a.tool, "args": a.args} for a in live.in_the_middle],
             advice=notes,
+            redact_key=hmac.new(self._core.secret, f"redact {live.run}".encode(), "sha256").hexdigest(),
         )
 
     # --- begins
@@ -162,6 +171,9 @@ class Gate:
                 live.step_id = message.id
                 self._note(live, Kind.STEP_BEGIN, call.raw)
         elif isinstance(message, wire.ActionBegin) and message.id not in live.actions:
+            if not self._let_out(live, call, message):
+                return
+            self._go_on(live)
             self._intend(live, message, call.raw)
         fields: dict[str, Json] = {}
         if live.notes:
@@ -169,6 +181,38 @@ class Gate:
             self._core.record(live, Kind.ADVICE, {"note": fields["note"], "by": "rule"})
             live.notes = []
         self._core.after_commit(partial(call.connection.send, wire.verdict(message.id, "proceed", **fields)))
+
+    def _let_out(self, live: LiveRun, call: Waiting, message: wire.ActionBegin) -> bool:
+        """Ask the breaker of what a call leans on; False if the call is held until that is back."""
+        name = dependency_of(message.dependency, message.args)
+        until = self._breakers.ask(live, message.id, name) if name is not None else None
+        if name is None or until is None:
+            return True
+        live.waiting[message.id] = call
+        if not call.dependency:
+            call.dependency, call.since = name, self._core.now()
+            why = f"{name} is down"
+            body: dict[str, Json] = {"id": message.id, "tool": message.tool, "args": message.args, "why": why}
+            self._core.record(live, Kind.HELD, body | {"until": until, "dependency": name})
+            answer = wire.verdict(message.id, "wait", why=why, until=until)
+            self._core.after_commit(partial(call.connection.send, answer))
+        run = self._core.run(live)
+        if run.status is Status.WAITING and run.dependency != name:
+            self._go_on(live)
+        if self._core.run(live).status is Status.RUNNING and not live.actions:
+            self._core.move(
+                live, Status.WAITING, f"{name} is down",
+                why=f"{name} is down", waits_for=f"{name} to come back", due_at=until, dependency=name,
+            )  # fmt: skip
+        return False
+
+    def _go_on(self, live: LiveRun) -> None:
+        if self._core.run(live).status is Status.WAITING:
+            self._core.move(live, Status.RUNNING, "it goes on")
+
+    def _let_out_again(self, live: LiveRun, ident: str) -> None:
+        call = live.waiting.pop(ident)
+        self._begin(live, call)
 
     def _intend(self, live: LiveRun, message: wire.ActionBegin, raw: bytes) -> None:
         run = self._core.run(live)
@@ -188,6 +232,7 @@ class Gate:
             check_hint=message.check_hint,
         )
         live.actions[action.id] = action
+        self._retries.began(live, message)
         self._core.journal.put_action(action)
         self._core.record(live, Kind.ACTION_BEGIN, msgspec.json.decode(raw), raw)
 
@@ -239,16 +284,20 @@ class Gate:
         for call in calls:
             if live.ending is not None:
                 call.connection.send(self._stop_verdict(live, call.message.id))
+            elif isinstance(call.message, wire.ActionEnd):
+                call.connection.send(wire.frame("ended", id=call.message.id, retry_after_s=0))
             elif isinstance(call.message, wire.Checkpoint):
                 number = live.saved.get(call.message.id, 0)
                 call.connection.send(wire.frame("saved", id=call.message.id, number=number))
             else:
+                call.dependency = ""
                 self._begin(live, call)
 
     # --- ends
 
     def _clear(self, live: LiveRun, ident: str, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> None:
         """Clear an intent that did not succeed or need not be kept."""
+        self._breakers.told(live, ident, None)
         live.actions.pop(ident, None)
         self._core.journal.drop_action(live.run, ident)
         self._core.record(live, kind, body, raw)
@@ -261,11 +310,34 @@ class Gate:
             return
         if action is not None:
             self.record_end(live, action, message, raw)
-        self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
+        if action is not None and not message.ok:
+            self._failed(live, Waiting(connection, message, raw), action, message)
+        else:
+            self._retries.succeeded(live, message.id)
+            self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
         self._lifecycle.reach_pause(live)
+
+    def _failed(self, live: LiveRun, call: Waiting, action: Action, message: wire.ActionEnd) -> None:
+        """Say when a failed action is to be tried again, or that it is over."""
+        ruled = self._retries.failed(live, action, message.error)
+        if isinstance(ruled, Over) and ruled.exhausted and live.ending is None:
+            # Its answer waits with the run: an operator who lets it go on lets it try again.
+            reason, why, evidence = limit_evidence(action, message.error, ruled)
+            live.waiting[message.id] = call
+            self._lifecycle.ask_pause(live, PauseOrder("retry", reason, why, evidence))
+            return
+        after_s = ruled.after_s if isinstance(ruled, Again) else None
+        answer = wire.frame("ended", id=message.id, retry_after_s=after_s)
+        self._core.after_commit(partial(call.connection.send, answer))
+        if after_s is not None and self._core.run(live).status is Status.RUNNING and not live.actions:
+            self._core.move(
+                live, Status.WAITING, f"{action.tool} failed and is tried again",
+                why=f"{action.tool} failed, tried again", waits_for="its next try", due_at=self._core.now() + after_s,
+            )  # fmt: skip
 
     def record_end(self, live: LiveRun, action: Action, message: wire.ActionEnd, raw: bytes) -> None:
         """Record how an action ended: a success that must not be done again is kept, any other end clears it."""
+        self._breakers.told(live, action.id, True if message.ok else dependency_failed(message.error))
         step = self._core.run(live).step
         raw = raw.rstrip()[:-1] + b"," + _raw({"tool": action.tool, "step": step})[1:]
         body = msgspec.json.decode(raw)
@@ -289,6 +361,7 @@ class Gate:
 
     def _withdraw(self, live: LiveRun, connection: Connection, message: wire.ActionWithdraw) -> None:
         live.waiting.pop(message.id, None)
+        live.tries.pop(message.id, None)
         if message.id in live.actions:
             self._clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "cancelled by the agent"})
         self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))

@@ -200,6 +200,16 @@ class Lifecycle:
         elif live.process is not None and asyncio.get_running_loop().time() - live.spawned_at >= HELLO_WAIT_S:
             self._freeze(live)
 
+    def waited_too_long(self, live: LiveRun, now: float) -> None:
+        """Pause a run whose call was held by a breaker for longer than its policy allows."""
+        for call in live.waiting.values():
+            limit_s = live.policy.retry.max_wait_s
+            if call.dependency and live.pause is None and now - call.since > limit_s:
+                why = f"{call.dependency} was down for longer than {limit_s:g} s"
+                evidence: dict[str, Json] = {"summary": f"{why[0].upper()}{why[1:]}, the most that this run waits."}
+                self.ask_pause(live, PauseOrder("retry", StopReason.RETRY_LIMIT_REACHED, why, evidence))
+                return
+
     def waits_for(self, live: LiveRun) -> str:
         """What a pause of this run would wait for, as a noun phrase."""
         if live.actions:

@@ -10,10 +10,12 @@ from enum import StrEnum
 import msgspec
 
 from runtime.connection import Connection
+from runtime.policy.breaker import Permit
 from runtime.policy.config import Policy
 from runtime.policy.judge import Judge
+from runtime.policy.retry import Bucket
 from runtime.process import Process
-from runtime.wire import ActionBegin, Checkpoint, StepBegin
+from runtime.wire import ActionBegin, ActionEnd, Checkpoint, StepBegin
 from store.launch import Launch
 from store.records import Action, Json
 from store.states import StopReason
@@ -57,13 +59,35 @@ class Exit(msgspec.Struct, frozen=True):
     signal: str | None = None
 
 
-@dataclass(slots=True)
+class Permission(msgspec.Struct, frozen=True):
+    """How a call came past its dependency's breaker."""
+
+    dependency: str
+    permit: Permit
+
+
+class Tries(msgspec.Struct, frozen=True):
+    """How often one call was tried so far."""
+
+    dependency: str
+    """Its key, or the tool's name for a call that leans on nothing."""
+    repeatable: bool
+    """Whether its caller can try it again."""
+    count: int
+    since: float
+    """When it was first allowed to begin."""
+
+
+@dataclass(slots=True, eq=False)
 class Waiting:
-    """A call that waits at the gate for its final verdict."""
+    """A call that waits at the gate for its final answer."""
 
     connection: Connection
-    message: ActionBegin | StepBegin | Checkpoint
+    message: ActionBegin | StepBegin | Checkpoint | ActionEnd
     raw: bytes
+    dependency: str = ""
+    """Whose breaker holds it; empty where something else does."""
+    since: float = 0.0
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -76,7 +100,7 @@ class Question(msgspec.Struct, frozen=True):
     why: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LiveRun:
     """One run with a process, or one that is about to get one.  Belongs to the event loop."""
 
@@ -111,6 +135,12 @@ class LiveRun:
     """What waits for a person's answer, by action id."""
     allowed: set[str] = field(default_factory=set)
     """Calls that a person said are no repetition of what is on record."""
+    permissions: dict[str, Permission] = field(default_factory=dict)
+    """Actions in flight that a breaker let out."""
+    tries: dict[str, Tries] = field(default_factory=dict)
+    """By action id, while it is in flight or may be tried again."""
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    """Retries in hand, by dependency."""
     saved: dict[str, int] = field(default_factory=dict)
     """Checkpoint numbers of this attempt by request id, so that one sent again is not stored again."""
     step_id: str = ""

@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from runtime.breakers import Breakers
 from runtime.core import Core, log
 from runtime.lifecycle import Lifecycle
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
@@ -27,11 +28,17 @@ class Orders:
     """Applies the commands of the control database in order."""
 
     def __init__(
-        self, core: Core, lifecycle: Lifecycle, review: Review, stop_runtime: Callable[[str, float], None]
+        self,
+        core: Core,
+        lifecycle: Lifecycle,
+        review: Review,
+        breakers: Breakers,
+        stop_runtime: Callable[[str, float], None],
     ) -> None:
         self._core = core
         self._lifecycle = lifecycle
         self._review = review
+        self._breakers = breakers
         self._stop_runtime = stop_runtime
         self._kinds: dict[str, Callable[[Command], str]] = {
             "start": self._start,
@@ -40,6 +47,7 @@ class Orders:
             "kill": self._kill,
             "fork": self._fork,
             "resolve": self._resolve,
+            "breaker": self._breaker,
             "stop_runtime": self._stop,
         }
         self.applied = int(core.journal.meta("applied_command") or 0)
@@ -67,7 +75,7 @@ class Orders:
         apply = self._kinds.get(command.kind)
         if apply is None:
             raise Refused(f"This runtime does not know the request {command.kind!r}.")
-        if command.kind not in ("start", "stop_runtime"):
+        if command.kind not in ("start", "breaker", "stop_runtime"):
             run = self._run(command)
             if command.attempt is not None and command.attempt != run.attempt:
                 raise Refused(f"Attempt {command.attempt} is over: run {run.run} is at attempt {run.attempt} by now.")
@@ -303,6 +311,13 @@ class Orders:
         core.flush()
         self._lifecycle.start(live, cause=f"forked by {command.who}")
         return f"forked {old.agent} {old.run} at checkpoint {found.ref.number} into {new}"
+
+    def _breaker(self, command: Command) -> str:
+        name = str(command.args["name"])
+        done = self._breakers.order(name, str(command.args["do"]), command.who)
+        if done is None:
+            raise Refused(f"There is no breaker {name!r}: `agentwatch breakers` lists what there is.")
+        return f"{name}: {done}"
 
     def _stop(self, command: Command) -> str:
         self._stop_runtime(command.who, float(command.args.get("timeout_s", 10.0)))

@@ -18,6 +18,7 @@ import uvloop
 
 import agentwatch
 from runtime import logs, process
+from runtime.breakers import Breakers
 from runtime.children import Children
 from runtime.connection import Connection
 from runtime.core import Core, log
@@ -52,14 +53,15 @@ class Runtime:
         self._core = Core(home, Journal(home, synchronous=synchronous))
         self._lifecycle = Lifecycle(self._core)
         review = Review(self._core)
-        self._gate = Gate(self._core, self._lifecycle, review)
+        self._breakers = Breakers(self._core)
+        self._gate = Gate(self._core, self._lifecycle, review, self._breakers)
         self._recovery = Recovery(self._core, self._lifecycle, self._gate)
-        self._orders = Orders(self._core, self._lifecycle, review, self.stop)
+        self._orders = Orders(self._core, self._lifecycle, review, self._breakers, self.stop)
         self._policies = Policies(self._core)
         self._children = Children(self._core, self._lifecycle.exited)
         self._lifecycle.enlisted = self._policies.in_force
         self._lifecycle.spawned = self._children.watch
-        self._lifecycle.buried = self._children.unwatch
+        self._lifecycle.buried = self._buried
         self._commands = Commands(home)
         self._busy_at = time.monotonic()
         self._done = asyncio.Event()
@@ -121,6 +123,8 @@ class Runtime:
             for live in list(self._core.lives.values()):
                 self._lifecycle.apply(live, live.judge.tick(now))
                 self._look_at_log(live)
+                self._lifecycle.waited_too_long(live, now)
+            self._breakers.tick()
             self._beat()
             if self._core.lives:
                 self._busy_at = time.monotonic()
@@ -130,6 +134,10 @@ class Runtime:
             if self._idle_s and time.monotonic() - self._busy_at > self._idle_s:
                 self._why = "idle"
                 self._done.set()
+
+    def _buried(self, live: LiveRun) -> None:
+        self._children.unwatch(live)
+        self._breakers.gone(live)
 
     def _beat(self) -> None:
         beat = Beat(os.getpid(), agentwatch.__version__, self._started_at, time.time(), self._core.trouble)

@@ -35,6 +35,10 @@ class Failure(msgspec.Struct, frozen=True):
     message: str = ""
     happened: bool | None = None
     """False if the failure proves that the action did not happen."""
+    status: int | None = None
+    """Of HTTP."""
+    retry_after_s: float | None = None
+    """As the dependency asked."""
     answered: bool | None = None
     """False if no answer came (timeout, cancellation, connection lost), so that nobody knows whether it happened."""
 
@@ -95,6 +99,8 @@ class ActionBegin(Frame, tag="action.begin", frozen=True):
     replay: bool | None = None
     timeout_s: float | None = None
     retry_of: str | None = None
+    retry: bool = True
+    """Whether its caller can try it again when the answer to its end says so."""
     check_hint: str | None = None
     parent: str | None = None
 

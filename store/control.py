@@ -7,6 +7,7 @@ pause         run; park? (bool), force? (bool: bound to `attempt`)
 resume        run; note? (str, for the model), checkpoint? (int), limits? {budget: new limit}, accept? (signature)
 kill          run
 fork          run; to (id of the new run), checkpoint? (int)
+breaker       -; name, do ("try" | "open" | "reset")
 resolve       run, attempt; action (id), outcome ("done" | "retry"), result?
 stop_runtime  -; timeout_s (float: what is not at a safe point after it is parked by force)
 """

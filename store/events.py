@@ -17,7 +17,7 @@ class Kind(StrEnum):
     """agent, goal, command [str], cwd, restart (int: times it may be started again), limits {budget: number},
     forked_from?, by (who)"""
     STATUS = "run.status"
-    """from, to, cause (a few words), reason?, why?, evidence?, held?, frozen?, due_at?, waits_for?"""
+    """from, to, cause (a few words), reason?, why?, evidence?, held?, frozen?, due_at?, waits_for?, dependency?"""
     ATTEMPT_STARTED = "attempt.started"
     """pid, process_started (as the system counts it), checkpoint (number or null), adopted? (bool)"""
     ATTEMPT_ENDED = "attempt.ended"
@@ -81,6 +81,8 @@ class Kind(StrEnum):
     """pid, version"""
     RUNTIME_STOPPED = "runtime.stopped"
     """why"""
+    BREAKER = "breaker"
+    """name, state (closed | open | half-open), why, until (epoch seconds), failed and calls (of the window), held"""
     POLICY = "policy"
     """version (counts up), digest, source, accepted (bool), message"""
 

@@ -295,6 +295,15 @@ class Journal:
         row = self._db.execute("SELECT covers FROM checkpoints WHERE run = ? AND number = ?", (run, number)).fetchone()
         return int(row[0]) if row else 0
 
+    def put_breaker(self, name: str, body: dict[str, Json]) -> None:
+        """Queue the state of a breaker."""
+        self._statements.append(("INSERT OR REPLACE INTO breakers VALUES (?, ?)", (name, _encode(body).decode())))
+
+    def breakers(self) -> dict[str, dict[str, Json]]:
+        """Every durable breaker by name, as `runtime.policy.breaker.Breaker` in JSON."""
+        rows = self._db.execute("SELECT name, body FROM breakers").fetchall()
+        return {name: msgspec.json.decode(body) for name, body in rows}
+
     def put_policy(self, version: int, digest: str, body: dict[str, Json]) -> None:
         """Queue a version of the policy."""
         values = (version, self._clock(), digest, _encode(body).decode())

@@ -50,6 +50,7 @@ def _move(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["frozen"] = bool(body.get("frozen"))
     changes["due_at"] = body.get("due_at")
     changes["waits_for"] = body.get("waits_for") or ""
+    changes["dependency"] = body.get("dependency") or ""
     if status in AT_REST:
         changes["rested_at"] = event.at
         # In review a pause stays asked for: the last answer then leads to it.

@@ -190,3 +190,7 @@ class Reader:
             f"SELECT {CHECKPOINT_COLUMNS}, state FROM checkpoints WHERE run = ? AND number = ?", (run, number)
         )
         return Checkpoint(CheckpointRef(*rows[0][:7]), msgspec.json.decode(rows[0][7])) if rows else None
+
+    async def breakers(self) -> dict[str, dict[str, Any]]:
+        """Every breaker by name, as `runtime.policy.breaker.Breaker` in JSON."""
+        return {name: msgspec.json.decode(body) for name, body in await self._rows("SELECT name, body FROM breakers")}

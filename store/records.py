@@ -155,6 +155,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """Paused by SIGSTOP: lives in memory alone."""
     due_at: float | None = None
     """While waiting: when it goes on by itself, if that is known."""
+    dependency: str = ""
+    """While waiting: whose breaker holds its call, if one does."""
     waits_for: str = ""
     """What a waiting or pausing run waits for, as a noun phrase."""
     warned: Warned | None = None

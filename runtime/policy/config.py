@@ -256,6 +256,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     progress: Progress = Progress()
     outcome: Outcome = Outcome()
     stall: Stall = Stall()
+    retry: Retry = Retry()
+    breaker: Breaking = Breaking()
     budget: Budget = Budget()
     timeout: Timeout = Timeout()
     pause: Pause = Pause()

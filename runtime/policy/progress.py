@@ -74,7 +74,8 @@ class ProgressRule:
             self._reported(event)
         elif event.kind == Kind.TASK and self._unseen(f"task {event.body['name']}"):
             self._renew(f"the task {event.body['name']}", event)
-        return self._judge(call) if call is not None else []
+        # A retry was ordered by the supervisor: it says nothing about what the agent makes of its time.
+        return self._judge(call) if call is not None and not call.retry_of else []
 
     def tick(self, now: float) -> Iterable[Ruling]:
         return []

@@ -197,3 +197,16 @@ def test_a_judge_rebuilt_from_the_journal_rules_as_the_one_that_lived(calls: lis
     assert [(r.rule, r.level, r.signature) for r in again] == [
         (r.rule, r.level, r.signature) for r in lived.rulings[said_before:]
     ]
+
+
+def test_retries_that_the_supervisor_ordered_are_no_lack_of_progress() -> None:
+    told = story()
+    known_ground(told)
+    before = "c4"
+
+    for n in range(30):
+        name = told.begin("fetch", {"url": "u"}, id=f"r{n}", retry_of=before)
+        told.end(name, error="503")
+        before = name
+
+    assert told.levels("progress") == []

@@ -1,0 +1,140 @@
+"""Circuit breakers of the home: which calls go out to a dependency, and which wait until it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import msgspec
+
+from runtime.core import Core
+from runtime.live import LiveRun, Permission
+from runtime.policy.breaker import Breaker, BreakerState, Permit
+from store.events import Kind
+from store.records import Json
+
+SAVE_EVERY_S = 5.0
+"""A breaker that did not change its state is saved this often at most: its window of calls is no more than a hint."""
+
+
+class Breakers:
+    """All breakers of one home, shared by all of its agents."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._breakers: dict[str, Breaker] = {}
+        self._queues: dict[str, list[tuple[LiveRun, str]]] = {}
+        """Held calls by dependency, oldest first: the run and the id of its call."""
+        self._dirty: set[str] = set()
+        self._saved_at = 0.0
+        self.let_out: Callable[[LiveRun, str], None] = lambda live, ident: None
+        """Rules again on one held call (set by the gate)."""
+        for name, body in core.journal.breakers().items():
+            # A probe of a runtime that is gone will never report.
+            self._breakers[name] = msgspec.structs.replace(msgspec.convert(body, Breaker), probing_since=None)
+
+    def ask(self, live: LiveRun, ident: str, name: str) -> float | None:
+        """Let a call go out (None), or hold it; then when it will be asked about again (seconds since the epoch)."""
+        now = self._core.now()
+        queue = self._queues.setdefault(name, [])
+        after, permit = self._breakers.get(name, Breaker()).ask(now, live.policy.breaker)
+        if permit is Permit.WAIT:
+            if (live, ident) not in queue:
+                queue.append((live, ident))
+            return max(now, after.until)
+        self._breakers[name] = after
+        if (live, ident) in queue:
+            queue.remove((live, ident))
+        live.permissions[ident] = Permission(name, permit)
+        return None
+
+    def told(self, live: LiveRun, ident: str, ok: bool | None) -> None:
+        """A call ended: well, by a failure of the dependency, or (None) in a way that says nothing about it."""
+        permission = live.permissions.pop(ident, None)
+        if permission is None:
+            return
+        name, section = permission.dependency, live.policy.breaker
+        before = self.state(name)
+        self._breakers[name] = self._breakers[name].told(
+            self._core.now(), ok, permission.permit, section, random.random()
+        )
+        self._dirty.add(name)
+        if self.state(name) is not before or permission.permit is Permit.PROBE:
+            self._journal(
+                name, "a probe succeeded" if ok else "a probe failed" if before is not BreakerState.CLOSED else ""
+            )
+        if self._queues.get(name):
+            # After what is being dealt with now: the ended call's own answer comes first.
+            asyncio.get_running_loop().call_soon(self._wake, name)
+
+    def gone(self, live: LiveRun) -> None:
+        """A run's processes are gone: its calls say nothing any more, and none of them waits."""
+        for ident in list(live.permissions):
+            self.told(live, ident, None)
+        for name, queue in self._queues.items():
+            self._queues[name] = [entry for entry in queue if entry[0] is not live]
+
+    def state(self, name: str) -> BreakerState:
+        """The state of a breaker, now."""
+        return self._breakers.get(name, Breaker()).state(self._core.now())
+
+    def opens_at(self, name: str) -> float:
+        """When the next probe may go out (seconds since the epoch)."""
+        return self._breakers.get(name, Breaker()).until
+
+    def tick(self) -> None:
+        """Let probes go out whose time has come, and save what changed."""
+        now = self._core.now()
+        for name, queue in list(self._queues.items()):
+            if queue and self.state(name) is not BreakerState.OPEN:
+                self._wake(name)
+        if self._dirty and now - self._saved_at >= SAVE_EVERY_S:
+            self._saved_at = now
+            for name in self._dirty:
+                self._save(name)
+            self._dirty.clear()
+
+    def _wake(self, name: str) -> None:
+        """Ask again for held calls, oldest first, until one has to wait."""
+        for live, ident in list(self._queues.get(name, ())):
+            if ident not in live.waiting:
+                self._queues[name].remove((live, ident))
+                continue
+            if live.pause is not None or live.ending is not None:
+                continue
+            self.let_out(live, ident)
+            if (live, ident) in self._queues[name]:
+                return
+
+    # --- an operator
+
+    def order(self, name: str, what: str, who: str) -> str | None:
+        """`try`, `open` or `reset` a breaker; what was done, or None if there is no such breaker."""
+        breaker = self._breakers.get(name)
+        if breaker is None:
+            return None
+        if what == "try":
+            self._breakers[name], done = breaker.tried(), "the next call goes out as a probe"
+        elif what == "open":
+            self._breakers[name], done = breaker.held(self._core.now()), "held open until it is reset"
+        else:
+            self._breakers[name], done = Breaker(), "closed; its calls go out"
+        self._journal(name, f"{what} by {who}")
+        self._wake(name)
+        return done
+
+    # --- the record
+
+    def _journal(self, name: str, why: str) -> None:
+        breaker = self._breakers[name]
+        failed = sum(not ok for _, ok in breaker.recent)
+        body: dict[str, Json] = {"name": name, "state": self.state(name), "why": why}
+        body |= {"until": breaker.until, "failed": failed, "calls": len(breaker.recent)}
+        body["held"] = len(self._queues.get(name, ()))
+        self._core.record_home(Kind.BREAKER, body)
+        self._save(name)
+
+    def _save(self, name: str) -> None:
+        self._core.journal.put_breaker(name, msgspec.to_builtins(self._breakers[name]))
+        self._core.schedule_flush()
