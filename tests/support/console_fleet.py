@@ -26,7 +26,7 @@ class Script:
         body = {"agent": agent, "goal": goal, "command": ["python", f"{agent}.py"], "cwd": "/srv/agents", "restart": 0}
         self.add(Kind.CREATED, **({"limits": {}, "by": "mira"} | body | created))
 
-    def add(self, kind: Kind, **body: Any) -> int:
+    def add(self, kind: Kind, /, **body: Any) -> int:
         self.maker.clock = self.at
         return self.maker.journal.append(self.run, self.attempt, kind, body).seq
 

@@ -13,6 +13,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.timer import Timer
 
 from store.errors import AgentwatchError, AmbiguousRun, UnknownRun
@@ -34,6 +35,13 @@ from tui.supervisor import Supervisor
 RECALLED = 6
 LOOK_AFTER_S = 0.06
 """A run is read once the cursor has rested on it for so long."""
+
+
+class PlainScrollBar(ScrollBarRender):
+    """A scroll bar of whole cells, for fonts without blocks."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class ConsoleApp(App[int]):
@@ -94,10 +102,14 @@ class ConsoleApp(App[int]):
     def on_mount(self) -> None:
         if self.ascii_only:
             self.add_class("-ascii")
+            ScrollBar.renderer = PlainScrollBar
         self.state.look_at_runtime()
+        self.set_interval(1.0, self._second)
+
+    def follow(self) -> None:
+        """Begin to follow the record; the first screen is there to show it."""
         self._following = asyncio.create_task(self.feed.run(), name="feed")
         self._following.add_done_callback(self._feed_ended)
-        self.set_interval(1.0, self._second)
 
     async def on_unmount(self) -> None:
         # Awaited: the reader's thread must have let go of the loop before the loop closes.
@@ -131,6 +143,7 @@ class ConsoleApp(App[int]):
         touched = {run.run for run in frame.runs}
         state.take(frame.events)
         if frame.whole:
+            state.heard_at = time.monotonic()
             state.model.load(frame.runs)
             self._recall()
             self._first_selection()

@@ -73,7 +73,8 @@ class Dialog(ModalScreen[Any]):
     def paint(self) -> None:
         """Lay the text out for the room there is."""
         room = max(20, min(WIDEST, self.app.size.width - MARGIN))
-        body = self._body(room)
+        # Borders, the answers with a line above them, and the fields.
+        body = squeezed(self._body(room), self.app.size.height - 4 - len(self.query(Field)))
         answers = self.answer_line()
         width = max([width_of(row) for row in body] + [width_of(answers), len(self._heading) + 6, min(room, 50)])
         width = min(width, room)
@@ -102,6 +103,15 @@ class Dialog(ModalScreen[Any]):
 
     def action_answer(self, answer: str) -> None:
         self.dismiss(None if answer == self.SAFE else answer)
+
+
+def squeezed(lines: list[Line], height: int) -> list[Line]:
+    """`lines` in at most `height` lines: blank ones go first, then the end is cut, and that is said."""
+    if len(lines) > height:
+        lines = [row for row in lines if row]
+    if len(lines) > height:
+        lines = [*lines[: max(0, height - 1)], line(Span("… make the terminal larger to read the rest", "warn"))]
+    return lines
 
 
 class Ask(Dialog):
@@ -166,7 +176,9 @@ class AskDoubt(Dialog):
 class AskNumber(Dialog):
     """A number must be typed, so that many runs are never killed by one key."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [choice("escape", "no", "keep them")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "answer('no')", "keep them", id="dialog.no", tooltip="Keep them", key_display="esc")
+    ]
 
     def __init__(self, title: str, body: Callable[[int], list[Line]], number: int) -> None:
         super().__init__(title, body)

@@ -295,7 +295,7 @@ def _resume_now(run: Run) -> Answer:
 
 def _begin(run: Run) -> str:
     if run.held:
-        return f"It goes on where it waits, at step {run.step}; nothing is done again."
+        return f"Goes on at step {run.step}, where it waits; nothing is repeated."
     if run.frozen:
         return "It is let go where it was frozen, as long as this machine runs."
     return f"{_from(run)}."
@@ -348,11 +348,11 @@ def _terminate_rested(run: Run, recent: Recent) -> Answer:
     again = recent.stops.count(str(run.reason)) if run.reason else 0
     match run.reason:
         case StopReason.USER_PAUSED | None:
-            return Answer("NO", "It costs nothing while it is paused. r lets it go on.")
+            return Answer("NO", "It costs nothing while paused; r lets it go on.")
         case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS if again >= 2:
             return Answer("YES", f"It was stopped for the same reason {again} times, resumed in between.")
         case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS:
-            return Answer("NOT YET", "First resume with a note (r). Kill only if the same comes back.")
+            return Answer("NOT YET", "Resume with a note first (r); kill only if it comes back.")
         case StopReason.BUDGET_EXCEEDED if recent.stale_steps >= 3:
             return Answer(
                 "ASK", f"Raise the limit (r) only if you trust it: nothing new for {recent.stale_steps} steps."

@@ -185,7 +185,7 @@ SITUATIONS = (
         a_run(Status.PAUSED, reason=StopReason.USER_PAUSED, why="by mira", held=True),
         advancing(),
         ("PAUSED", "PAUSED", "PAUSED", "YES", "NO"),
-        ("Paused by mira 1 m 00 s ago.", "held at its gate", "It goes on where it waits, at step 12"),
+        ("Paused by mira 1 m 00 s ago.", "held at its gate", "Goes on at step 12, where it waits"),
     ),
     Situation(
         "paused by hand, parked",
@@ -199,7 +199,7 @@ SITUATIONS = (
         loop(checkpoint=CHECKPOINT),
         repeating(5),
         ("YES", "NO", "PAUSED", "YES", "NOT YET"),
-        ("The same call gave the same result 5 times in a row.", "spent since:", "First resume with a note"),
+        ("The same call gave the same result 5 times in a row.", "spent since:", "Resume with a note first"),
     ),
     Situation(
         "paused by the loop rule again",

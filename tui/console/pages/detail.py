@@ -25,15 +25,15 @@ def detail(state: State, run: Run, now: float, width: int, height: int) -> list[
     lines = [heading(run, now, width)]
     if roomy:
         lines += [*labelled("Goal", run.goal, width, at=15, tone="strong")[:2], EMPTY] if run.goal else []
-    lines += answers(state.verdict(run, now), width, short=not roomy, rows=2 if height >= 21 else 1)
+    rows = 2 if height >= 21 or (not roomy and height >= 10) else 1
+    lines += answers(state.verdict(run, now), width, short=not roomy, rows=rows)
     left = height - len(lines)
     if left < 2:
         return lines[:height]
     if roomy:
         lines += _two_columns(run, window, now, width, left)
     else:
-        lines.append(EMPTY)
-        lines += _one_column(run, window, now, width, left - 1)
+        lines += _one_column(run, window, now, width, left)
     return [clip_line(row, width) for row in lines[:height]]
 
 
@@ -65,8 +65,9 @@ def answers(verdict: Verdict, width: int, *, short: bool = False, rows: int = 1)
         asked = SHORT_QUESTIONS.get(question, question) if short else question
         tone = "needs" if (question, answer.word) in _ALARMS else _LOUD.get(answer.word, "")
         said = wrap(answer.figures, width - at - 11)
-        if len(said) > rows:
-            said = [*said[: rows - 1], " ".join(said[rows - 1 :])]
+        most = rows if not short or question in ("Stuck?", "Progress?") else 1
+        if len(said) > most:
+            said = [*said[: most - 1], " ".join(said[most - 1 :])]
         for y, text in enumerate(said or [""]):
             head = (Span(f" {fit(asked, at - 1)}", "dim"), Span(fit(answer.word, 10), tone))
             lines.append(clip_line((*(head if y == 0 else (Span(" " * (at + 10)),)), Span(text)), width - 1))

@@ -34,7 +34,7 @@ def in_flight_page(run: Run, actions: Sequence[Action], recent: Recent, now: flo
             if action.check_hint:
                 lines += fact("look here", action.check_hint, width, "strong")
             lines.append(line(Span("  arguments", "dim")))
-            lines += [line("    ", row) for row in json_lines(action.args)]
+            lines += [line("    ", row) for row in json_lines(action.args, width - 5)]
         lines.append(EMPTY)
     return lines + _replayable(actions)
 

@@ -93,7 +93,7 @@ def kill_many(runs: Sequence[Run], now: float, width: int) -> list[Line]:
     lines += fact("in doubt", said, width, "needs" if doubts else "")
     if cost:
         lines += fact("spent", f"{formats.money(cost)}, not given back", width)
-    lines += [EMPTY, *say(f"p would pause all {len(runs)}: they cost nothing while paused.", width), EMPTY]
+    lines += [EMPTY, *say("p would pause them instead: they cost nothing while paused.", width), EMPTY]
     return [*lines, line("Type ", Span(str(len(runs)), "strong"), " to kill them:")]
 
 

@@ -56,17 +56,12 @@ def _opening(run: Run, now: float, width: int) -> list[Line]:
     when = f"{place.word} at {formats.moment(run.rested_at, now)}" if run.rested_at else place.word
     step = f", step {run.step}" if run.step else ""
     lines = [EMPTY, line("  ", Span(f"{glyph(place.name)} {head}", loud), Span(f"   {when}{step}", "dim")), EMPTY]
-    sentences = [_MEANING[run.reason]] if run.reason else []
-    said = run.evidence.get("summary") or why(run, now)
-    if said:
-        sentences.append(str(said))
-    for index, text in enumerate(sentences):
-        lines += [
-            line("  ", Span(row, "" if index == 0 and len(sentences) > 1 else "strong"))
-            for row in wrap(text, width - 4)
-        ]
-    if not sentences:
-        lines.append(line("  Nothing keeps it: see the five answers."))
+    said = str(
+        run.evidence.get("summary") or (_MEANING[run.reason] if run.reason else why(run, now)) or "Nothing keeps it."
+    )
+    lines += [line("  ", Span(row, "strong")) for row in wrap(said, width - 4)]
+    if run.why and run.why not in said:
+        lines += [line("  ", Span(row)) for row in wrap(run.why, width - 4)]
     if run.warned is not None and not run.at_rest:
         lines += labelled("  warned by", f"{run.warned.rule}: {run.warned.summary}", width, at=LABEL, tone="warn")
     return lines

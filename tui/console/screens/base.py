@@ -40,6 +40,11 @@ class ConsoleScreen(ActingScreen):
     """Its widgets are there: what is told before that is shown once they are."""
 
     @property
+    def alive(self) -> bool:
+        """Its widgets can be painted: they are there, and not being taken down."""
+        return self.ready and self.is_attached and len(self.children) > 0
+
+    @property
     def state(self) -> State:
         """What the console knows now."""
         return self.console_app.state
@@ -63,7 +68,7 @@ class ConsoleScreen(ActingScreen):
 
     def paint_frame(self) -> None:
         """Paint head, messages and keys."""
-        if not self.ready:
+        if not self.alive:
             return
         width = self.app.size.width
         now = time.time()

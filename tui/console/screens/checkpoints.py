@@ -160,5 +160,5 @@ def content_lines(ref: CheckpointRef, state: Json, earlier: int | None, before: 
         lines.append(rule(line(Span(f"changed since checkpoint {earlier}", "dim")), width))
         lines += difference_lines(before, state, width)
     lines += [EMPTY, rule(line(Span(f"content of checkpoint {ref.number}", "dim")), width)]
-    lines += [line(" ", row) for row in json_lines(state)]
+    lines += [line(" ", row) for row in json_lines(state, width - 2)]
     return [*lines, EMPTY, line(Span(f" attempt {ref.attempt}   sha256 {ref.digest[:16]}…", "dim"))]

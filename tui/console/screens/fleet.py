@@ -79,6 +79,7 @@ class FleetScreen(ConsoleScreen):
         self.table.load()
         self.table.focus()
         self.lay_out()
+        self.console_app.follow()
 
     @property
     def table(self) -> FleetTable:
@@ -91,13 +92,13 @@ class FleetScreen(ConsoleScreen):
         self.lay_out()
 
     def loaded(self) -> None:
-        if not self.ready:
+        if not self.alive:
             return
         self.table.load()
         self.lay_out()
 
     def changed(self, lines: list[int], touched: set[str]) -> None:
-        if not self.ready:
+        if not self.alive:
             return
         rows = len(self._model.keys)
         self.table.changed(lines)
@@ -111,7 +112,7 @@ class FleetScreen(ConsoleScreen):
         self.paint_frame()
 
     def second(self, now: float) -> None:
-        if not self.ready:
+        if not self.alive:
             return
         self.table.tick(now)
         self.paint_frame()
@@ -122,7 +123,7 @@ class FleetScreen(ConsoleScreen):
 
     def lay_out(self) -> None:
         """Give table and detail their room; say so where there is too little."""
-        if not self.ready:
+        if not self.alive:
             return
         width, height = self.app.size
         tiny = width < LEAST_WIDTH or height < LEAST_HEIGHT

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from tui.console.lines import EMPTY, Line, Span, clip, fit, line
+from tui.console.lines import EMPTY, Line, Span, fit, line, wrap
 from tui.console.standing import GLYPHS
 from tui.console.widgets.lines_view import LinesView
 
@@ -75,14 +75,19 @@ class HelpScreen(ModalScreen[None]):
 def help_lines(rows: list[tuple[str, str]], width: int) -> list[Line]:
     """Keys with their sentences, then what the glyphs mean."""
     wide = max(len(keys) for keys, _ in rows) + 2
-    lines: list[Line] = [line(Span(fit(keys, wide), "key"), clip(text, width - wide)) for keys, text in rows]
-    lines += [line(Span(fit(":, ctrl+p", wide), "key"), "Every command by name"), EMPTY]
+    lines: list[Line] = []
+    for keys, text in rows:
+        for y, row in enumerate(wrap(text, width - wide)):
+            lines.append(line(Span(fit(keys if y == 0 else "", wide), "key"), row))
+    lines.append(EMPTY)
     shown: list[Span] = []
     for name, word in _WORDS.items():
-        shown.append(Span(f"{GLYPHS[name][0]} {word}   "))
-    half = 5
-    lines += [line(*shown[:half]), line(*shown[half:]), EMPTY]
-    lines.append(line(Span("Keys that are dimmed at the bottom cannot work now; press one to read why.", "dim")))
+        shown.append(Span(f"{GLYPHS[name][0]} {fit(word, 13)} "))
+    each = max(1, width // 16)
+    lines += [line(*shown[at : at + each]) for at in range(0, len(shown), each)]
+    lines.append(EMPTY)
+    said = "Keys that are dimmed at the bottom cannot work now; press one to read why."
+    lines += [line(Span(row, "dim")) for row in wrap(said, width)]
     return lines
 
 

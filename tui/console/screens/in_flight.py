@@ -41,4 +41,4 @@ class InFlightScreen(RunScreen):
     @work(exclusive=True)
     async def _read(self, run: Run) -> None:
         self._actions = await self.actions(run)
-        self.paint_body()
+        self.rebuild()

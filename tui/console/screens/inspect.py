@@ -15,13 +15,16 @@ from store.records import Event, Run
 from tui.console import formats
 from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import answers, heading
-from tui.console.pages.entries import entry_line
+from tui.console.pages.entries import entry_line, longest
 from tui.console.pages.json_lines import json_lines
 from tui.console.screens.base import key
 from tui.console.screens.run_page import RunScreen
 from tui.console.telling import Entry, Story
 from tui.console.widgets.lines_view import LinesView
 from tui.console.widgets.painted import Painted
+
+SPLIT_FROM = 130
+"""Cells from which the opened event stands beside the list."""
 
 PAGE_EVENTS = 1000
 """So many events are read at a time when one scrolls back."""
@@ -88,12 +91,13 @@ class InspectScreen(RunScreen):
         view = self.query_one("#page", LinesView)
         panes, content = self.query_one("#panes"), self.query_one("#content", LinesView)
         width = self.app.size.width
-        beside = self._open and width >= 130
+        beside = self._open and width >= SPLIT_FROM
         panes.set_class(beside, "-split")
         content.display = self._open
         wide = width // 2 if beside else width
         chosen = self._chosen(view)
-        lines = [entry_line(entry, wide - 1, now) for entry in self._entries]
+        scale = longest(self._entries, now) if wide >= SPLIT_FROM else 0.0
+        lines = [entry_line(entry, wide - 1, now, longest_s=scale) for entry in self._entries]
         if self._more_before():
             lines.insert(0, line(Span(" ↑ older events are read when you reach this line", "dim")))
         view.show(lines or [line(Span(" nothing yet", "dim"))])
@@ -177,7 +181,11 @@ class InspectScreen(RunScreen):
         event, entry = self._event(), self._entry()
         if event is not None and entry is not None:
             end = self._end_of(entry)
-            self.query_one("#content", LinesView).show(event_lines(event, end, self.app.size.width))
+            self.query_one("#content", LinesView).show(event_lines(event, end, self._event_width()))
+
+    def _event_width(self) -> int:
+        width = self.app.size.width
+        return width - width // 2 - 1 if width >= SPLIT_FROM else width - 1
 
     def _end_of(self, entry: Entry) -> Event | None:
         if not entry.ident:
@@ -213,6 +221,6 @@ def event_lines(event: Event, end: Event | None, width: int) -> list[Line]:
             title = f"event {formats.thousands(each.seq)}  {each.kind}  attempt {each.attempt}"
             when = f"{formats.clock(each.at)}.{int(each.at % 1 * 1000):03d}"
             lines.append(rule(line(Span(title, "strong"), Span(f"  {when}", "dim")), width))
-            lines += [line(" ", row) for row in json_lines(each.body)]
+            lines += [line(" ", row) for row in json_lines(each.body, width - 2)]
             lines.append(EMPTY)
     return lines

@@ -69,7 +69,7 @@ class RunScreen(ConsoleScreen):
 
     def rebuild(self) -> None:
         """Build and paint the page."""
-        if not self.ready:
+        if not self.alive:
             return
         if self._due is not None:
             self._due.stop()

@@ -1,0 +1,172 @@
+"""What each screen shows, in each layout, as text.
+
+The expected texts lie in `golden/`.  `UPDATE_GOLDEN=1 pytest tests/integration/console/test_screens.py` writes them anew:
+read the difference before you keep it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from store.events import Kind
+from store.states import Status
+from tests.integration.console.conftest import Console, Opener
+from tests.support.console_fleet import FleetMaker
+
+GOLDEN = Path(__file__).parent / "golden"
+SMALL, MIDDLE, WIDE, WIDEST = (80, 24), (120, 40), (160, 50), (200, 60)
+
+
+class Shot(NamedTuple):
+    """A way to a screen."""
+
+    name: str
+    select: str = "3f9a1c"
+    keys: tuple[str, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = (SMALL, WIDE)
+
+
+SHOTS = (
+    Shot("fleet", sizes=(SMALL, MIDDLE, WIDE, WIDEST, (40, 20))),
+    Shot("fleet-doubt", "7d10be", sizes=(SMALL, WIDE)),
+    Shot("fleet-outside", "0c7e42"),
+    Shot("why-loop", keys=("w",)),
+    Shot("why-crash", "55aa90", ("w",)),
+    Shot("why-running", "a9e1d4", ("w",)),
+    Shot("checkpoints", keys=("c",), sizes=(SMALL, MIDDLE, WIDE)),
+    Shot("in-flight", "a9e1d4", ("i",)),
+    Shot("in-doubt", "7d10be", ("i",)),
+    Shot("log", keys=("l",)),
+    Shot("inspect", keys=("enter",), sizes=(SMALL, MIDDLE, WIDE)),
+    Shot("event", keys=("enter", "enter")),
+    Shot("help", keys=("question_mark",)),
+    Shot("kill", keys=("x",)),
+    Shot("kill-many", keys=("space", "space", "x")),
+    Shot("resume", keys=("r",)),
+    Shot("resume-budget", "c41f02", ("r",)),
+    Shot("doubt", "7d10be", ("d",)),
+    Shot("freeze", "0c7e42", ("p",)),
+    Shot("leave", keys=("Q",)),
+    Shot("filter", keys=("slash", *"status:paused")),
+)
+
+
+def comparable(text: str) -> str:
+    """What does not depend on how fast this machine is, or on its name."""
+    text = re.sub(r"(tail ●) \d+\.\d s", r"\1 0.0 s", text)
+    host = os.uname().nodename.split(".")[0]
+    return (
+        re.sub(rf"agentwatch  {re.escape(host)}( *)(?=\s|$)", lambda found: "agentwatch  host" + found[1], text) + "\n"
+    )
+
+
+async def check(console: Console, name: str) -> None:
+    """The screen comes to show what the golden text says."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        await console.until_quiet()
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(comparable(console.text), encoding="utf-8")
+        return
+    expected = path.read_text(encoding="utf-8")
+    try:
+        await console.until(lambda: comparable(console.text) == expected)
+    except AssertionError:
+        assert comparable(console.text) == expected
+
+
+@pytest.mark.parametrize(
+    ("shot", "size"),
+    [(shot, size) for shot in SHOTS for size in shot.sizes],
+    ids=lambda value: value.name if isinstance(value, Shot) else "x".join(map(str, value)),
+)
+async def test_a_screen(
+    shot: Shot, size: tuple[int, int], recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
+    async with open_console(size=size, select=shot.select) as console:
+        await console.until(lambda: console.selected == shot.select and shot.select in console.app.state.windows)
+        await console.press(*shot.keys)
+        await check(console, f"{shot.name}-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_the_dialog_that_forces_a_pause(
+    size: tuple[int, int], recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
+    recorded.clock = recorded.now - 41
+    recorded.journal.append(
+        "81b3fe", 1, Kind.PAUSE_ASKED, {"by": "mira", "reason": "USER_PAUSED", "waits_for": "crm.update"}
+    )
+    recorded.move("a9e1d4", Status.PAUSING, "asked by mira", waits_for="Bash pytest")
+    recorded.flush()
+    async with open_console(size=size, select="a9e1d4") as console:
+        await console.until(lambda: "a9e1d4" in console.app.state.windows)
+        await console.press("p")
+        await check(console, f"force-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_an_empty_home(
+    size: tuple[int, int], maker: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
+    async with open_console(size=size) as console:
+        await console.sees("Nothing has run here yet.", "agentwatch run --demo", "agentwatch init")
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_without_a_runtime(
+    size: tuple[int, int], recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
+    async with open_console(size=size, select="3f9a1c", alive=False) as console:
+        await console.until(lambda: "3f9a1c" in console.app.state.windows)
+        await check(console, f"no-runtime-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", [(39, 24), (80, 9), (10, 3), (1, 1)])
+async def test_too_small_a_terminal_gets_a_sentence(
+    size: tuple[int, int], recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(size=size) as console:
+        await console.until_quiet()
+        if size[0] > 20:
+            await console.sees("The console needs 40 × 10 cells")
+
+
+async def test_a_terminal_may_change_its_size(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=WIDE) as console:
+        await console.sees("ticket-mailer")
+        for width, height in ((20, 5), (80, 24), (200, 60), (40, 10), (160, 50)):
+            await console.pilot.resize_terminal(width, height)
+            await console.pilot.pause()
+        await console.sees("ticket-mailer", "COST OF LIMIT")
+
+
+@pytest.mark.parametrize("theme", ["agentwatch-dark", "agentwatch-light"])
+async def test_a_theme_changes_colours_and_no_word(theme: str, recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=MIDDLE, select="3f9a1c") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.until_quiet()
+        before = comparable(console.text)
+        console.app.theme = theme
+        await console.until_quiet()
+
+        assert comparable(console.text) == before
+
+
+async def test_ascii_glyphs_leave_nothing_else(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=WIDE, select="3f9a1c", ascii_only=True) as console:
+        await console.sees("= fix-flaky-ci")
+        for key in ("w", "c", "enter", "i"):
+            await console.press(key)
+            await console.until_quiet()
+            assert console.text.isascii(), [c for c in console.text if not c.isascii()]
+            await console.press("escape")
