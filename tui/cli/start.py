@@ -26,8 +26,10 @@ from tui.cli.voice import JsonLines, Lines
 from tui.plain import plain
 from tui.supervisor import Supervisor
 
+IN_ORDER = 20
+"""So many runs are started one after the other, so that they stand in the order in which they were named."""
 AT_ONCE = 8
-"""Requests to start that wait for their answers side by side."""
+"""Of more than that, so many side by side."""
 
 
 class IfActive(StrEnum):
@@ -152,7 +154,7 @@ class Starter:
         """Start or resume every run; the ids of those that go, or went already."""
         supervisor = Supervisor(self._where.home)
         await supervisor.ensure_runtime()
-        turn = asyncio.Semaphore(AT_ONCE)
+        turn = asyncio.Semaphore(1 if len(self._orders) <= IN_ORDER else AT_ONCE)
         going = await asyncio.gather(*(self._one(supervisor, order, turn) for order in self._orders))
         ids = [order.run for order, goes in zip(self._orders, going, strict=True) if goes]
         self._began = len(ids)

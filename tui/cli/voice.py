@@ -19,7 +19,7 @@ from tui.cli.words import iso
 from tui.console import formats
 from tui.plain import plain
 
-STEP_EVERY_S = 2.0
+STEP_EVERY_S = 10.0
 """A person is told of steps no more often than this, for each run."""
 
 

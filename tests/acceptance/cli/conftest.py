@@ -60,7 +60,8 @@ AGENTS = {
             return f"sent to {to}"
         with agentwatch.start(goal="Send one mail") as run:
             with run.step("send"):
-                run.checkpoint({"n": 1}, label="about to send")
+                if run.state is None:
+                    run.checkpoint({"n": 1}, label="about to send")
                 send("b.ito@example.com")
     """,
     "stuck.py": """
@@ -105,9 +106,9 @@ class Shell:
         assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def json(self, *arguments: str) -> Any:
-        """What a listing prints for programs."""
-        return json.loads(self.call(*arguments, "--json").stdout)
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """What a command prints for programs."""
+        return json.loads(self.call(*arguments, "--json", code=code).stdout)
 
     def headless(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin `run --headless` and go on."""
@@ -153,6 +154,25 @@ class Shell:
         while not (self.folder / name).exists():
             assert time.monotonic() < deadline, name
             time.sleep(0.02)
+
+    def read_until(self, process: subprocess.Popen[str], said: str) -> None:
+        """Read lines of a process until one holds `said`."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            if said in line:
+                return
+        raise AssertionError(f"{said!r} was never said")
+
+    @contextlib.contextmanager
+    def frozen_runtime(self) -> Iterator[None]:
+        """Let the runtime neither work nor die meanwhile."""
+        beat = self.home.beat()
+        assert beat is not None
+        os.kill(beat.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(beat.pid, signal.SIGCONT)
 
     def kill_runtime(self) -> None:
         """End the runtime the hard way."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -99,22 +98,16 @@ def test_a_second_signal_forces_the_pause(shell: Shell) -> None:
     assert "Answer: agentwatch resolve " in out
 
 
-def test_a_third_signal_leaves_the_runs_to_the_runtime(shell: Shell) -> None:
+def test_a_third_signal_leaves_even_where_the_runtime_does_not_answer(shell: Shell) -> None:
     process = shell.headless("--", PYTHON, "steady.py")
     shell.until("steady", lambda run: run["step"] > 3)
-    os.kill(shell.json("show", "steady")["pid"], signal.SIGSTOP)
-    try:
+    with shell.frozen_runtime():
+        for said in ("pausing at the next safe point", "pausing by force"):
+            process.send_signal(signal.SIGTERM)
+            shell.read_until(process, said)
         process.send_signal(signal.SIGTERM)
-        shell.until("steady", lambda run: run["status"] == "pausing")
-    finally:
-        pid = shell.json("show", "steady")["pid"]
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGTERM)
-        out, _err = process.communicate(timeout=30)
-        if pid is not None:
-            os.kill(pid, signal.SIGCONT)
-    assert process.returncode in (3, 130), out
+        out = ended(process, 130)
+    assert "result: 0 completed, 1 running. Exit 130." in out
 
 
 def test_a_time_limit_pauses_the_runs(shell: Shell) -> None:
@@ -153,7 +146,7 @@ def test_if_active_skips_or_resumes_an_unfinished_run(shell: Shell) -> None:
 def test_the_callers_environment_and_folder_reach_the_agent(shell: Shell) -> None:
     shell.env["COLOUR"] = "teal"
     shell.call("run", "--headless", "--", PYTHON, "-c", "import os; print(os.environ['COLOUR'], os.getcwd())")
-    assert shell.call("log", "python").stdout == f"teal {Path(shell.folder).resolve()}\n"
+    assert shell.call("log", shell.json("ps")[0]["run"]).stdout == f"teal {Path(shell.folder).resolve()}\n"
 
 
 def test_a_starter_written_by_init_runs(shell: Shell) -> None:
