@@ -12,18 +12,16 @@ from runtime import wire
 from runtime.breakers import Breakers
 from runtime.connection import Connection
 from runtime.core import Core
+from runtime.ends import Ends
 from runtime.lifecycle import Lifecycle
-from runtime.live import LiveRun, PauseOrder, Waiting
+from runtime.live import LiveRun, Waiting
 from runtime.policy.canonical import call_digest
 from runtime.policy.dependency import dependency_of
-from runtime.policy.retry import Again, Over
-from runtime.retries import Retries, dependency_failed, limit_evidence
-from runtime.review import Review, diverges, unknown_outcome
+from runtime.retries import Retries
+from runtime.review import Review, diverges
 from store.events import Kind
 from store.records import Action, CheckpointRef, Json
 from store.states import Status, StopReason
-
-_raw = msgspec.json.encode
 
 
 class Gate:
@@ -35,8 +33,9 @@ class Gate:
         self._review = review
         self._breakers = breakers
         self._retries = Retries(core)
+        self._ends = Ends(core, lifecycle, review, breakers, self._retries)
         breakers.let_out = self._let_out_again
-        lifecycle.let_go = self.let_go
+        lifecycle.endings.let_go = self.let_go
 
     # --- connections
 
@@ -69,9 +68,9 @@ class Gate:
             case wire.ActionBegin() | wire.StepBegin():
                 self._begin(live, Waiting(connection, message, raw))
             case wire.ActionEnd():
-                self._action_end(live, connection, message, raw)
+                self._ends.action_end(live, connection, message, raw)
             case wire.ActionWithdraw():
-                self._withdraw(live, connection, message)
+                self._ends.withdraw(live, connection, message)
             case wire.Checkpoint():
                 self._checkpoint(live, connection, message, raw)
             case wire.Complete() | wire.Fail():
@@ -149,11 +148,17 @@ class Gate:
             return
         self._proceed(live, call)
 
+    def take_spooled_end(self, live: LiveRun, message: wire.ActionEnd, raw: bytes) -> None:
+        """Record an end that a dead process could only write down."""
+        action = live.actions.get(message.id)
+        if action is not None:
+            self._ends.record_end(live, action, message, raw)
+
     def _hold(self, live: LiveRun, call: Waiting) -> None:
         message = call.message
         if isinstance(message, wire.ActionBegin) and message.id in live.actions:
             # Sent again because its verdict was never read: it may not proceed now, so its intent is withdrawn.
-            self._clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "not begun"})
+            self._ends.clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "not begun"})
         why = live.pause.why if live.pause else self._core.run(live).why
         body: dict[str, Json] = {"id": message.id, "why": why}
         if isinstance(message, wire.ActionBegin):
@@ -293,80 +298,6 @@ class Gate:
                 call.dependency = ""
                 self._begin(live, call)
 
-    # --- ends
-
-    def _clear(self, live: LiveRun, ident: str, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> None:
-        """Clear an intent that did not succeed or need not be kept."""
-        self._breakers.told(live, ident, None)
-        live.actions.pop(ident, None)
-        self._core.journal.drop_action(live.run, ident)
-        self._core.record(live, kind, body, raw)
-
-    def _action_end(self, live: LiveRun, connection: Connection, message: wire.ActionEnd, raw: bytes) -> None:
-        action = live.actions.get(message.id)
-        if action is not None and not message.ok and not action.idempotent and unknown_outcome(message.error):
-            assert message.error is not None
-            self._review.ask_outcome(live, connection, action, message.error)
-            return
-        if action is not None:
-            self.record_end(live, action, message, raw)
-        if action is not None and not message.ok:
-            self._failed(live, Waiting(connection, message, raw), action, message)
-        else:
-            self._retries.succeeded(live, message.id)
-            self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
-        self._lifecycle.reach_pause(live)
-
-    def _failed(self, live: LiveRun, call: Waiting, action: Action, message: wire.ActionEnd) -> None:
-        """Say when a failed action is to be tried again, or that it is over."""
-        ruled = self._retries.failed(live, action, message.error)
-        if isinstance(ruled, Over) and ruled.exhausted and live.ending is None:
-            # Its answer waits with the run: an operator who lets it go on lets it try again.
-            reason, why, evidence = limit_evidence(action, message.error, ruled)
-            live.waiting[message.id] = call
-            self._lifecycle.ask_pause(live, PauseOrder("retry", reason, why, evidence))
-            return
-        after_s = ruled.after_s if isinstance(ruled, Again) else None
-        answer = wire.frame("ended", id=message.id, retry_after_s=after_s)
-        self._core.after_commit(partial(call.connection.send, answer))
-        if after_s is not None and self._core.run(live).status is Status.RUNNING and not live.actions:
-            self._core.move(
-                live, Status.WAITING, f"{action.tool} failed and is tried again",
-                why=f"{action.tool} failed, tried again", waits_for="its next try", due_at=self._core.now() + after_s,
-            )  # fmt: skip
-
-    def record_end(self, live: LiveRun, action: Action, message: wire.ActionEnd, raw: bytes) -> None:
-        """Record how an action ended: a success that must not be done again is kept, any other end clears it."""
-        self._breakers.told(live, action.id, True if message.ok else dependency_failed(message.error))
-        step = self._core.run(live).step
-        raw = raw.rstrip()[:-1] + b"," + _raw({"tool": action.tool, "step": step})[1:]
-        body = msgspec.json.decode(raw)
-        if not message.ok or action.idempotent:
-            live.ends[action.id] = self._core.journal.next_seq
-            self._clear(live, action.id, Kind.ACTION_END, body, raw)
-            return
-        ended = msgspec.structs.replace(
-            action,
-            ended_at=self._core.now(),
-            result=message.result,
-            unavailable=bool(message.result_unavailable),
-            seq=self._core.journal.next_seq,
-        )
-        del live.actions[action.id]
-        if ended.key is not None:
-            live.keyed[ended.key] = ended
-        live.ends[action.id] = ended.seq
-        self._core.journal.put_action(ended)
-        self._core.record(live, Kind.ACTION_END, body, raw)
-
-    def _withdraw(self, live: LiveRun, connection: Connection, message: wire.ActionWithdraw) -> None:
-        live.waiting.pop(message.id, None)
-        live.tries.pop(message.id, None)
-        if message.id in live.actions:
-            self._clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "cancelled by the agent"})
-        self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
-        self._lifecycle.reach_pause(live)
-
     # --- checkpoints and the agent's own end
 
     def _checkpoint(self, live: LiveRun, connection: Connection, message: wire.Checkpoint, raw: bytes) -> None:
@@ -406,5 +337,5 @@ class Gate:
     def _said_end(self, live: LiveRun, connection: Connection, message: wire.Complete | wire.Fail, raw: bytes) -> None:
         if not self._core.run(live).said:
             self._note(live, Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL, raw)
-            self._lifecycle.said_end(live)
+            self._lifecycle.endings.said_end(live)
         self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))

@@ -210,7 +210,7 @@ class Orders:
             return f"resumed in a new attempt {begins}"
         if checkpoint is not None:
             live.checkpoint = checkpoint
-            self._lifecycle.end(live, Ending(Outcome.RESUMED, run.reason, run.why, run.evidence, command.who))
+            self._lifecycle.endings.end(live, Ending(Outcome.RESUMED, run.reason, run.why, run.evidence, command.who))
             return f"resumed in a new attempt from checkpoint {checkpoint}"
         if run.pause_asked and not run.at_rest:
             self._core.record(live, Kind.PAUSE_WITHDRAWN, {"by": command.who})
@@ -227,10 +227,10 @@ class Orders:
             raise Refused(f"{run.agent} {run.run} is completed: there is nothing to kill.")
         if live is not None:
             if live.ending is None or live.ending.outcome is not Outcome.KILLED:
-                self._lifecycle.end(live, Ending(Outcome.KILLED, StopReason.USER_KILLED, by=command.who))
+                self._lifecycle.endings.end(live, Ending(Outcome.KILLED, StopReason.USER_KILLED, by=command.who))
             return "killing: its processes are being ended"
         self._core.move_at_rest(run.run, Status.KILLING, f"asked by {command.who}")
-        self._lifecycle.bury(run.run, command.who)
+        self._lifecycle.endings.bury(run.run, command.who)
         return "killed"
 
     # --- resolve
@@ -268,7 +268,7 @@ class Orders:
         self._core.move(live, Status.RUNNING, f"answered by {command.who}")
         if run.pause_asked:
             self._lifecycle.ask_pause(live, PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}"))
-        self._lifecycle.let_go(live)
+        self._lifecycle.endings.let_go(live)
         return "recorded; that was the last one, it goes on"
 
     def _review_over(self, run: str, who: str) -> None:

@@ -27,7 +27,7 @@ class Recovery:
         self._core = core
         self._lifecycle = lifecycle
         self._gate = gate
-        lifecycle.read_spool = self.read_spool
+        lifecycle.endings.read_spool = self.read_spool
 
     def recover(self) -> list[LiveRun]:
         """Bring the record in line with what lives; returns the runs that were taken over with their process."""
@@ -79,7 +79,7 @@ class Recovery:
 
     def _finish(self, live: LiveRun, ending: Ending) -> None:
         live.ending = ending
-        self._lifecycle.finish(live)
+        self._lifecycle.endings.finish(live)
 
     def _load_attempt(self, live: LiveRun, run: Run, attempt: Attempt) -> None:
         """What the gate of the runtime before knew of the attempt, from the record."""
@@ -130,9 +130,7 @@ class Recovery:
             log.warning("spool of %s: %s", live.run, error)
             return
         if isinstance(message, wire.ActionEnd):
-            action = live.actions.get(message.id)
-            if action is not None:
-                self._gate.record_end(live, action, message, line)
+            self._gate.take_spooled_end(live, message, line)
         elif isinstance(message, wire.Complete | wire.Fail) and not self._core.run(live).said:
             kind = Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL
             self._core.record(live, kind, msgspec.json.decode(line), line)

@@ -38,6 +38,7 @@ from store.states import Status, StopReason
 
 TICK_S = 0.5
 CONTROL_POLL_S = 0.025
+IDLE_CONTROL_POLL_S = 0.1
 IDLE_S = 60.0
 STOP_TIMEOUT_S = 10.0
 LEAVE_POLL_S = 0.02
@@ -58,10 +59,10 @@ class Runtime:
         self._recovery = Recovery(self._core, self._lifecycle, self._gate)
         self._orders = Orders(self._core, self._lifecycle, review, self._breakers, self.stop)
         self._policies = Policies(self._core)
-        self._children = Children(self._core, self._lifecycle.exited)
+        self._children = Children(self._core, self._lifecycle.endings.exited)
         self._lifecycle.enlisted = self._policies.in_force
         self._lifecycle.spawned = self._children.watch
-        self._lifecycle.buried = self._buried
+        self._lifecycle.endings.buried = self._buried
         self._commands = Commands(home)
         self._busy_at = time.monotonic()
         self._done = asyncio.Event()
@@ -113,7 +114,7 @@ class Runtime:
             if not self._core.trouble:
                 for command in self._commands.after(self._orders.applied):
                     self._orders.carry_out(command)
-            await asyncio.sleep(CONTROL_POLL_S)
+            await asyncio.sleep(CONTROL_POLL_S if self._core.lives else IDLE_CONTROL_POLL_S)
 
     async def _tick(self) -> None:
         while True:
