@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 import agentwatch.__main__ as launcher
-from store import control
 from store.errors import NoJournal, RuntimeAlreadyRunning
 from store.reader import Fleet, Reader
 from tui.cli.options import HomeOption, JsonOption, Place, UsageMistake, place, seconds
@@ -84,16 +83,11 @@ async def _stop(where: Place, timeout_s: float) -> tuple[bool, str]:
     deadline = time.monotonic() + timeout_s + LEAVES_WITHIN_S
     async with await Reader.open(where.home) as reader:
         live = [run for run in (await reader.fleet()).runs.values() if not run.at_rest]
-        seq = await reader.last_seq()
-        command = await control.submit(where.home, "stop_runtime", timeout_s=timeout_s)
-        waiting = asyncio.create_task(
-            control.answer(reader, command, after_seq=seq, timeout_s=timeout_s + LEAVES_WITHIN_S)
-        )
-        while where.home.runtime_alive() and time.monotonic() < deadline:
-            if waiting.done() and (said := waiting.result()) is not None and not said.applied:
-                return False, f"Refused: {said.message}"
-            await asyncio.sleep(0.05)
-        waiting.cancel()
+    answer = await Supervisor(where.home).submit("stop_runtime", timeout_s=timeout_s)
+    if not answer.applied:
+        return False, f"Refused: {answer.message}"
+    while where.home.runtime_alive() and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
     if where.home.runtime_alive():
         raise RuntimeDoesNotLeave(f"The runtime has not left within {timeout_s + LEAVES_WITHIN_S:.0f} s: see its log.")
     rest = f" {formats.plural(len(live), 'run')} that went on can be resumed: `{where.command('ps')}`." if live else ""

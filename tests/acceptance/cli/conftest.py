@@ -128,7 +128,8 @@ class Shell:
             self.command,
             list(arguments),
             cwd=str(self.folder),
-            env=self.env,
+            # pexpect sets the size once the command runs already: told so, it cannot look too early.
+            env={**self.env, "COLUMNS": str(columns), "LINES": "30"},
             dimensions=(30, columns),
             encoding="utf-8",
             timeout=DEADLINE_S,
