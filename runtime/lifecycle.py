@@ -20,7 +20,7 @@ from runtime.process import Process, boot_id, freeze, spawn
 from store.events import Kind
 from store.journal import Attempt
 from store.launch import Launch, read_launch
-from store.records import Json
+from store.records import Event, Json
 from store.states import Status, StopReason
 
 HELLO_WAIT_S = 3.0
@@ -47,13 +47,14 @@ class Lifecycle:
         policy = policy or load(launch.policy)
         return self.enlist(launch, policy)
 
-    def enlist(self, launch: Launch, policy: Policy) -> LiveRun:
-        """Make the live record of a run, its rules rebuilt from the journal."""
+    def enlist(self, launch: Launch, policy: Policy, history: list[Event] | None = None) -> LiveRun:
+        """Make the live record of a run, its rules rebuilt from its events (default: those in the journal)."""
         core = self._core
-        core.flush()
         run = core.journal.runs[launch.run]
         policy = policy.with_limits(run.granted)
-        history = core.journal.events_of(launch.run, Judge(policy, run).horizon)
+        if history is None:
+            core.flush()
+            history = core.journal.events_of(launch.run, Judge(policy, run).horizon)
         live = LiveRun(launch.run, launch, policy, Judge.rebuild(policy, run, history))
         core.lives[launch.run] = live
         self.enlisted(live)
@@ -62,11 +63,10 @@ class Lifecycle:
     def start(self, live: LiveRun, *, checkpoint: int | None = None, cause: str, restarted: bool = False) -> None:
         """Begin a new attempt, from a checkpoint (default: the last) if there is one."""
         core = self._core
-        found = core.journal.checkpoint(live.run, checkpoint)
-        live.checkpoint = found.ref.number if found else None
+        last = core.run(live).checkpoint
+        live.checkpoint = checkpoint if checkpoint is not None else last.number if last else None
         live.ending, live.exit, live.pause = None, None, None
-        self._load_record(live)
-        core.move(live, Status.STARTING, cause)
+        core.move(live, Status.STARTING, cause, checkpoint=live.checkpoint)
         core.after_commit(partial(self._spawn, live, restarted))
 
     def _load_record(self, live: LiveRun) -> None:
@@ -87,6 +87,8 @@ class Lifecycle:
         if live.ending is not None:
             self.endings.finish(live)
             return
+        # Not before: ends of the attempt before this one may have been queued until now.
+        self._load_record(live)
         number = core.run(live).attempt + 1
         token = secrets.token_hex(16)
         live.token = hashlib.sha256(token.encode()).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import msgspec
 
@@ -102,8 +101,8 @@ class Orders:
         policy = load(launch.policy)
         body: dict[str, Json] = {"agent": launch.agent, "goal": launch.goal, "command": list(launch.argv)}
         body |= {"cwd": launch.cwd, "restart": launch.restart, "limits": policy.limits, "by": who}
-        self._core.record_home(Kind.CREATED, body | {"forked_from": forked_from}, launch.run)
-        return self._lifecycle.enlist(launch, policy)
+        created = self._core.record_home(Kind.CREATED, body | {"forked_from": forked_from}, launch.run)
+        return self._lifecycle.enlist(launch, policy, [created])
 
     def _record(self, command: Command, kind: Kind, body: dict[str, Json]) -> None:
         """Record an event of the command's run, whether it lives or not."""
@@ -242,20 +241,28 @@ class Orders:
         live = core.lives.get(run.run)
         if live is not None and args["action"] in live.questions:
             return self._answer_live(live, command)
+        if live is not None:
+            raise Refused(f"{run.agent} is still reconnecting and has not asked again: answer in a moment.")
+        # An answer that was given in this very turn counts.
+        core.flush()
         actions = {action.id: action for action in core.journal.actions(run.run) if action.in_doubt}
         action = actions.pop(args["action"], None)
         if action is None:
             raise Refused(
                 f"No action {args['action']!r} of {run.agent} is in doubt: `agentwatch show {run.run}` lists them."
             )
+        paused = run.pause_asked or run.reason is StopReason.USER_PAUSED
+        if not actions and not paused:
+            live = self._lifecycle.prepare(run.run)
         body: dict[str, Json] = {"id": action.id, "tool": action.tool, "outcome": args["outcome"]}
         if args["outcome"] == "done":
             body["result"] = args.get("result")
-        event = core.record_home(Kind.RESOLVED, body | {"by": command.who}, run.run)
-        core.journal.resolve(action, args["outcome"] == "done", args.get("result"), event.seq, event.at)
+        seq, at = core.journal.next_seq, core.now()
+        self._record(command, Kind.RESOLVED, body | {"by": command.who})
+        core.journal.resolve(action, args["outcome"] == "done", args.get("result"), seq, at)
         if actions:
             return f"recorded; {len(actions)} more in doubt"
-        core.after_commit(partial(self._review_over, run.run, command.who))
+        self._review_over(run.run, live, command.who)
         return "recorded; that was the last one, it goes on"
 
     def _answer_live(self, live: LiveRun, command: Command) -> str:
@@ -271,19 +278,14 @@ class Orders:
         self._lifecycle.endings.let_go(live)
         return "recorded; that was the last one, it goes on"
 
-    def _review_over(self, run: str, who: str) -> None:
-        state = self._core.journal.runs[run]
-        if state.pause_asked or state.reason is StopReason.USER_PAUSED:
-            self._core.move_at_rest(
-                run, Status.PAUSED, "every doubt is answered", reason=StopReason.USER_PAUSED, why=f"by {who}"
-            )
+    def _review_over(self, run: str, live: LiveRun | None, who: str) -> None:
+        """Go on in the same commit as the last answer: a runtime that dies in between must leave nothing behind."""
+        if live is not None:
+            self._lifecycle.start(live, cause=f"every doubt is answered by {who}")
             return
-        try:
-            live = self._lifecycle.prepare(run)
-        except AgentwatchError as error:
-            log.error("run %s cannot go on: %s", run, error)
-            return
-        self._lifecycle.start(live, cause=f"every doubt is answered by {who}")
+        self._core.move_at_rest(
+            run, Status.PAUSED, "every doubt is answered", reason=StopReason.USER_PAUSED, why=f"by {who}"
+        )
 
     # --- fork
 
@@ -308,7 +310,6 @@ class Orders:
         core.journal.put_checkpoint(new, ref, 0, msgspec.json.encode(found.state).decode())
         body = {"id": "fork", "number": 1, "step": ref.step, "label": ref.label, "size_bytes": ref.size_bytes}
         core.record(live, Kind.CHECKPOINT, body | {"digest": ref.digest})
-        core.flush()
         self._lifecycle.start(live, cause=f"forked by {command.who}")
         return f"forked {old.agent} {old.run} at checkpoint {found.ref.number} into {new}"
 

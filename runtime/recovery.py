@@ -35,6 +35,8 @@ class Recovery:
         adopted: list[LiveRun] = []
         for run in list(self._core.journal.runs.values()):
             attempt = attempts.get(run.run)
+            if run.status is Status.KILLED:
+                self._core.home.launch(run.run).unlink(missing_ok=True)
             if run.status in FINAL or (run.at_rest and attempt is None):
                 continue
             live = self._recover_one(run, attempt)
@@ -59,12 +61,21 @@ class Recovery:
             self._finish(live, _interrupted_stop(run))
         elif attempt is None and run.status in (Status.QUEUED, Status.STARTING, Status.WAITING):
             # Nothing that this run began is on record: what was spawned in the last instant bears its marker.
+            if run.status is Status.STARTING:
+                live.checkpoint = self._asked_checkpoint(run)
             self._finish(live, Ending(Outcome.RESUMED, by="the new runtime"))
         elif alive and attempt is not None:
             self._adopt(live, run, attempt)
             return live
         else:
             self._finish(live, Ending(Outcome.NATURAL))
+        return None
+
+    def _asked_checkpoint(self, run: Run) -> int | None:
+        """The checkpoint from which the attempt that was about to start was to begin."""
+        for event in reversed(self._core.journal.events_of(run.run, REMEMBERED_EVENTS)):
+            if event.kind == Kind.STATUS and event.body["to"] == Status.STARTING:
+                return event.body.get("checkpoint")
         return None
 
     def _without_launch(self, run: Run) -> None:

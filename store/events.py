@@ -17,7 +17,8 @@ class Kind(StrEnum):
     """agent, goal, command [str], cwd, restart (int: times it may be started again), limits {budget: number},
     forked_from?, by (who)"""
     STATUS = "run.status"
-    """from, to, cause (a few words), reason?, why?, evidence?, held?, frozen?, due_at?, waits_for?, dependency?"""
+    """from, to, cause (a few words), reason?, why?, evidence?, held?, frozen?, due_at?, waits_for?, dependency?,
+    checkpoint? (of `starting`: the number of the one that the attempt is to begin from)"""
     ATTEMPT_STARTED = "attempt.started"
     """pid, process_started (as the system counts it), checkpoint (number or null), adopted? (bool)"""
     ATTEMPT_ENDED = "attempt.ended"
