@@ -1,0 +1,120 @@
+"""The agent, the runtime or both die while an operator's pause or resume is under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from store.states import Status
+from tests.support.crash_world import CrashWorld
+
+VICTIMS = ("agent", "runtime", "both")
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+async def test_somebody_dies_while_a_pause_waits_for_the_action_to_end(crash: CrashWorld, victim: str) -> None:
+    run = await crash.staying_agent()
+    await crash.ask("pause", run)
+    await crash.until(run, lambda now: now.status is Status.PAUSING)
+    await crash.strike(victim, run)
+    crash.go(run)
+    await crash.supervisor.ensure_runtime()
+    rested = await crash.rest(run)
+    assert rested.status is (Status.PAUSED if victim == "runtime" else Status.NEEDS_REVIEW)
+    assert rested.held == (victim == "runtime")
+    await crash.bring_to_an_end(run)
+    await crash.check(run, items=6)
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+async def test_somebody_dies_while_an_agent_is_held_and_it_stays_paused(crash: CrashWorld, victim: str) -> None:
+    run = await crash.held_agent()
+    before = (await crash.run(run)).pid
+    await crash.strike(victim, run)
+    await crash.supervisor.ensure_runtime()
+    paused = await crash.until(run, lambda now: now.held == (victim == "runtime") and now.status is Status.PAUSED)
+    assert paused.pid == (before if victim == "runtime" else None)
+    await crash.bring_to_an_end(run)
+    await crash.check(run, items=6)
+
+
+async def test_the_runtime_dies_while_an_agent_is_parked_and_it_stays_parked(crash: CrashWorld) -> None:
+    run = await crash.held_agent()
+    await crash.ask("pause", run, park=True)
+    await crash.until(run, lambda now: now.parked)
+    crash.kill_runtime()
+    await crash.supervisor.ensure_runtime()
+    assert (await crash.run(run)).parked
+    await crash.bring_to_an_end(run)
+    await crash.check(run, items=6)
+
+
+AROUND_A_PAUSE: dict[str, dict[str, Any]] = {
+    "asked": {"what": "commit", "kind": "pause.asked"},
+    "held": {"what": "commit", "kind": "run.status", "to": "paused"},
+}
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("point", AROUND_A_PAUSE)
+async def test_somebody_dies_around_a_commit_of_a_pause(crash: CrashWorld, point: str, at: str, victim: str) -> None:
+    await crash.faulty_runtime(**AROUND_A_PAUSE[point], at=at, victim=victim)
+    run = await crash.staying_agent()
+    await crash.insist("pause", run)
+    if point == "held":
+        await crash.until(run, lambda now: now.status is Status.PAUSING)
+    else:
+        await crash.struck()
+    crash.go(run)
+    await crash.struck()
+    if victim != "agent":
+        await crash.runtime_gone()
+    await crash.supervisor.ensure_runtime()
+    rested = await crash.rest(run)
+    if victim == "runtime":
+        assert (rested.status, rested.held) == (Status.PAUSED, True)
+    assert rested.status in (Status.PAUSED, Status.NEEDS_REVIEW, Status.STOPPED)
+    await crash.bring_to_an_end(run)
+    await crash.check(run, items=6)
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_the_runtime_dies_while_a_forced_pause_ends_the_process(crash: CrashWorld, at: str, nth: int) -> None:
+    await crash.faulty_runtime(what="signal", nth=nth, at=at, victim="runtime")
+    run = await crash.staying_agent()
+    await crash.insist("pause", run, force=True, attempt=1)
+    await crash.struck()
+    await crash.runtime_gone()
+    crash.go(run)
+    await crash.bring_to_an_end(run)
+    await crash.check(run, items=6)
+
+
+RESUMING: dict[str, dict[str, Any]] = {
+    "released": {"what": "commit", "kind": "run.status", "to": "running"},
+    "starting": {"what": "commit", "kind": "run.status", "to": "starting"},
+    "spawn": {"what": "spawn"},
+    "attempt": {"what": "commit", "kind": "attempt.started"},
+    "hello": {"what": "commit", "kind": "agent.hello"},
+}
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("point", RESUMING)
+async def test_somebody_dies_while_a_paused_run_is_resumed(crash: CrashWorld, point: str, at: str, victim: str) -> None:
+    run = await crash.held_agent()
+    if point != "released":
+        await crash.ask("pause", run, park=True)
+        await crash.until(run, lambda now: now.parked)
+    crash.kill_runtime()
+    await crash.faulty_runtime(**RESUMING[point], at=at, victim=victim)
+    await crash.insist("resume", run)
+    await crash.struck()
+    if victim != "agent":
+        await crash.runtime_gone()
+    await crash.bring_to_an_end(run)
+    await crash.check(run, items=6)
