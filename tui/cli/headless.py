@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+
+import msgspec
 
 from store.errors import AgentwatchError
 from store.reader import Fleet, Reader
@@ -25,8 +27,16 @@ RUNTIME_TRIES = 3
 NOT_ALL = 3
 LEFT = 130
 
-Start = Callable[[], Awaitable[Sequence[str]]]
-"""Starts the runs and returns their ids."""
+
+class Started(msgspec.Struct, frozen=True):
+    """What became of the requests to start."""
+
+    ids: tuple[str, ...]
+    """Runs that go, or went already."""
+    refused: int
+
+
+Start = Callable[[], Awaitable[Started]]
 
 
 class Watch:
@@ -39,7 +49,8 @@ class Watch:
         self._supervisor = Supervisor(where.home)
         self._fleet = Fleet((), 0)
         self._short: dict[str, str] = {}
-        self._ids: list[str] = []
+        self._ids: tuple[str, ...] = ()
+        self._refused = 0
         self._asked = 0
         """How often a pause was asked for: 1 at the next safe point, 2 by force, 3 leave."""
         self._asking: set[asyncio.Task[None]] = set()
@@ -54,13 +65,11 @@ class Watch:
         await self._supervisor.ensure_runtime()
         async with await self._supervisor.reader() as reader:
             self._fleet = await reader.fleet()
-            self._ids = list(await start())
-            if not self._ids:
-                self._voice.result([], {}, 0)
-                return 0
+            started = await start()
+            self._ids, self._refused = started.ids, started.refused
             if self._asked:
                 self._ask_pause()
-            return await self._watch(reader)
+            return await self._watch(reader) if self._ids else self._result()
 
     async def _watch(self, reader: Reader) -> int:
         works = (self._tell(reader), self._keep_runtime(), self._speak_up(), self._until_left())
@@ -79,7 +88,7 @@ class Watch:
     def _result(self) -> int:
         runs = self._runs()
         code = LEFT if self._left.is_set() else 0
-        if code == 0 and not all(run.status is Status.COMPLETED for run in runs):
+        if code == 0 and (self._refused or not all(run.status is Status.COMPLETED for run in runs)):
             code = NOT_ALL
         self._voice.result(runs, self._short, code)
         return code
@@ -97,10 +106,14 @@ class Watch:
 
     async def _tell(self, reader: Reader) -> None:
         self._short = short_ids(self._fleet.runs)
+        # Until then a run that was resumed just now still looks as if it were at rest.
+        started_at = await reader.last_seq()
+        if self._fleet.seq >= started_at and self._at_rest():
+            return
         async for batch in reader.tail(self._fleet.seq):
             for event in batch:
                 self._fold(event)
-            if self._at_rest():
+            if self._fleet.seq >= started_at and self._at_rest():
                 return
 
     def _fold(self, event: Event) -> None:

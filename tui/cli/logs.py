@@ -76,18 +76,22 @@ def read_lines(path: Path, last: int, *, whole: bool) -> tuple[list[str], int]:
 async def _added(reader: Reader, run: Run, path: Path, read: int) -> AsyncIterator[str]:
     """Lines written after the first `read` bytes, as they come, until the run is over for good."""
     rest = b""
+    over = False
     while True:
-        over = (await reader.fleet()).runs[run.run].status in FINAL
         fresh, read = _bytes_after(path, read)
         *ended, rest = (rest + fresh).split(b"\n")
         for line in ended:
             yield plain_lines(line.decode(errors="replace"))[0]
-        if over and not fresh:
-            if rest:
-                yield plain_lines(rest.decode(errors="replace"))[0]
-            return
-        if not fresh:
+        if fresh:
+            continue
+        if over:
+            break
+        # Once it is seen to be over, one more look finds what came last.
+        over = (await reader.fleet()).runs[run.run].status in FINAL
+        if not over:
             await asyncio.sleep(LOOK_EVERY_S)
+    if rest:
+        yield plain_lines(rest.decode(errors="replace"))[0]
 
 
 def _bytes_after(path: Path, read: int) -> tuple[bytes, int]:

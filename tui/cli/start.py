@@ -16,7 +16,7 @@ from store.launch import Launch, write_launch
 from store.reader import Fleet
 from store.records import Run
 from store.states import FINAL, RESUMABLE, Status
-from tui.cli.headless import NOT_ALL, Watch
+from tui.cli.headless import NOT_ALL, Started, Watch
 from tui.cli.help import AFTER_DASHES
 from tui.cli.options import HomeOption, JsonOption, Place, UsageMistake, place, seconds
 from tui.cli.output import complain, say
@@ -99,14 +99,11 @@ def run(
     if headless:
         voice = JsonLines() if as_json else Lines(where)
         watch = Watch(where, voice, timeout_s=timeout_s)
-        starter = Starter(where, orders)
-        code = asyncio.run(watch.follow(starter.start))
-        raise typer.Exit(starter.code(code))
-    starter = Starter(where, orders)
-    ids = asyncio.run(starter.start())
-    if not ids and orders:
-        raise typer.Exit(starter.code(0))
-    raise typer.Exit(console(where, select=ids[0] if ids else None))
+        raise typer.Exit(asyncio.run(watch.follow(lambda: start(where, orders))))
+    started = asyncio.run(start(where, orders))
+    if orders and not started.ids:
+        raise typer.Exit(NOT_ALL)
+    raise typer.Exit(console(where, select=started.ids[0] if started.ids else None))
 
 
 def _working_directory() -> Path:
@@ -141,50 +138,41 @@ def unfinished(fleet: Fleet, agent: str, if_active: IfActive) -> list[Run]:
     return sorted(found, key=lambda one: one.created_at)
 
 
-class Starter:
-    """Carries out the orders of one `run`."""
+async def start(where: Place, orders: Sequence[Order]) -> Started:
+    """Start or resume every run."""
+    supervisor = Supervisor(where.home)
+    await supervisor.ensure_runtime()
+    turn = asyncio.Semaphore(1 if len(orders) <= IN_ORDER else AT_ONCE)
 
-    def __init__(self, where: Place, orders: Sequence[Order]) -> None:
-        self._where = where
-        self._orders = orders
-        self._refused = 0
-        self._began = 0
-
-    async def start(self) -> list[str]:
-        """Start or resume every run; the ids of those that go, or went already."""
-        supervisor = Supervisor(self._where.home)
-        await supervisor.ensure_runtime()
-        turn = asyncio.Semaphore(1 if len(self._orders) <= IN_ORDER else AT_ONCE)
-        going = await asyncio.gather(*(self._one(supervisor, order, turn) for order in self._orders))
-        ids = [order.run for order, goes in zip(self._orders, going, strict=True) if goes]
-        self._began = len(ids)
-        return ids
-
-    async def _one(self, supervisor: Supervisor, order: Order, turn: asyncio.Semaphore) -> bool:
+    async def in_turn(order: Order) -> bool:
         async with turn:
-            if order.launch is not None:
-                launch = order.launch
-                write_launch(self._where.home, launch)
-                answer = await supervisor.submit(
-                    "start",
-                    order.run,
-                    agent=launch.agent,
-                    goal=launch.goal,
-                    restart=launch.restart,
-                    command=list(launch.argv),
-                    cwd=launch.cwd,
-                )
-            elif order.resume:
-                answer = await supervisor.submit("resume", order.run)
-            else:
-                return True
-        if not answer.applied:
-            self._refused += 1
-            complain(f"{plain(order.agent)} {order.run}: refused. {plain(answer.message)}")
-            if order.launch is not None:
-                self._where.home.launch(order.run).unlink(missing_ok=True)
-        return answer.applied
+            return await _carry_out(where, supervisor, order)
 
-    def code(self, watched: int) -> int:
-        """The exit code, given the one of those that were watched."""
-        return watched or (NOT_ALL if self._refused else 0)
+    going = await asyncio.gather(*map(in_turn, orders))
+    ids = tuple(order.run for order, goes in zip(orders, going, strict=True) if goes)
+    return Started(ids, len(orders) - len(ids))
+
+
+async def _carry_out(where: Place, supervisor: Supervisor, order: Order) -> bool:
+    """Whether the run goes, or went already."""
+    if order.launch is not None:
+        launch = order.launch
+        write_launch(where.home, launch)
+        answer = await supervisor.submit(
+            "start",
+            order.run,
+            agent=launch.agent,
+            goal=launch.goal,
+            restart=launch.restart,
+            command=list(launch.argv),
+            cwd=launch.cwd,
+        )
+    elif order.resume:
+        answer = await supervisor.submit("resume", order.run)
+    else:
+        return True
+    if not answer.applied:
+        complain(f"{plain(order.agent)} {order.run}: refused. {plain(answer.message)}")
+        if order.launch is not None:
+            where.home.launch(order.run).unlink(missing_ok=True)
+    return answer.applied

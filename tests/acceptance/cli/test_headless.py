@@ -143,6 +143,25 @@ def test_if_active_skips_or_resumes_an_unfinished_run(shell: Shell) -> None:
     assert len(shell.json("ps")) == 2
 
 
+def test_if_active_follows_a_run_that_waits_for_an_answer_no_further_than_it_goes(shell: Shell) -> None:
+    (shell.folder / "agentwatch.toml").write_text("[agents.dying]\ncommand = '{python} dying.py'\n")
+    shell.call("run", "--headless", "dying", code=3)
+    out = shell.call("run", "--headless", "--if-active", "resume", "dying", code=3).stdout
+    assert "result: 0 completed, 1 needs you. Exit 3." in out
+    assert len(shell.json("ps")) == 1
+
+
+def test_a_run_that_may_not_be_resumed_as_it_is_exits_3(shell: Shell) -> None:
+    (shell.folder / "agentwatch.toml").write_text(
+        "[agents.quick]\ncommand = '{python} quick.py'\n[policy.budget]\ncost_usd = 0.01\n"
+    )
+    out = shell.call("run", "--headless", "quick", code=3).stdout
+    assert re.search(r"Go on: agentwatch resume [0-9a-f]{4} --budget cost_usd=0\.02", out)
+    done = shell.call("run", "--headless", "--if-active", "resume", "quick", code=3)
+    assert "refused. quick has spent its budget" in done.stderr
+    assert done.stdout.endswith("result: 0 completed. Exit 3.\n")
+
+
 def test_the_callers_environment_and_folder_reach_the_agent(shell: Shell) -> None:
     shell.env["COLOUR"] = "teal"
     shell.call("run", "--headless", "--", PYTHON, "-c", "import os; print(os.environ['COLOUR'], os.getcwd())")
