@@ -46,7 +46,8 @@ def rested(run: Run) -> str:
     why = plain(run.why or str(run.evidence.get("summary") or ""))
     match run.status:
         case Status.COMPLETED:
-            took = f", {formats.span(run.rested_at - run.started_at)}" if run.rested_at and run.started_at else ""
+            known = run.rested_at is not None and run.started_at is not None
+            took = f", {formats.span((run.rested_at or 0.0) - (run.started_at or 0.0))}" if known else ""
             return f"completed, {formats.plural(run.step, 'step')}, {formats.money(run.cost_usd)}{took}"
         case Status.NEEDS_REVIEW:
             return f"NEEDS YOU: {plain(standing.why(run, run.rested_at or run.last_event_at))}"
