@@ -6,6 +6,7 @@ one send and one receive; event loops watch the socket themselves.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -35,9 +36,14 @@ class Client(Connection):
 
     def tell(self, said: bytes, *, block: bool = True) -> None:
         """Say what nothing is answered to; while nobody is there it waits for its turn."""
-        link = self._link
-        if link is None or not self._send(link, said, block=block):
-            self._queued.append(said)
+        while True:
+            with self._lock:
+                link = self._link
+                if link is None:
+                    self._queued.append(said)
+                    return
+            if self._send(link, said, block=block):
+                return
 
     def end(self, ident: str, said: bytes, *, block: bool = True) -> None:
         """Say how something ended, without waiting for the acknowledgement."""
@@ -94,9 +100,12 @@ class Client(Connection):
 
     def _send(self, link: Link, said: bytes, *, block: bool) -> bool:
         try:
-            if not link.send(said, block=block):
-                for watch in list(self._watches.values()):
-                    watch.call(watch.drain, link)
+            if link.send(said):
+                return True
+            if block:
+                self._make_room(link)
+            for watch in list(self._watches.values()):
+                watch.call(watch.drain, link)
         except OSError:
             self._lose(link)
             return False
@@ -106,26 +115,39 @@ class Client(Connection):
             raise
         return True
 
+    def _make_room(self, link: Link, until: float = float("inf")) -> None:
+        """Send what is left, reading meanwhile.  Raises `OSError`."""
+        while not link.flush() and link is self._link and time.monotonic() < until:
+            if link.await_room():
+                self._readable(link)
+
     # --- listening
 
     def _read_for(self, question: Question) -> None:
         """Read once, connect, or wait while another thread does."""
         me = threading.get_ident()
-        with self._turn:
+        with self._lock:
             if question.answer is not None:
                 return
             # A signal handler may ask while its own thread is reading: then nobody else can.
-            if self._connecting or self._reader not in (0, me):
-                self._turn.wait(TICK_S)
-                return
+            sleep = self._connecting or self._reader not in (0, me)
             link, before = self._link, self._reader
-            if link is None:
+            if sleep:
+                self._sleepers[question] = question.bell
+            elif link is None:
                 self._connecting = True
             else:
                 self._reader = me
-        if link is None:
+        if sleep:
+            question.bell.acquire(timeout=TICK_S)
+            with self._lock:
+                self._sleepers.pop(question, None)
+        elif link is None:
             self._connect()
-            return
+        else:
+            self._read(link, question, before)
+
+    def _read(self, link: Link, question: Question, before: int) -> None:
         messages: list[dict[str, Any]] = []
         try:
             messages = link.receive()
@@ -136,15 +158,16 @@ class Client(Connection):
             self._lose(link)
             raise
         finally:
-            with self._turn:
+            with self._lock:
                 self._reader = before
                 for message in messages:
                     self._take(message)
-                self._turn.notify_all()
+                if not before and (question.answer is not None or link is not self._link):
+                    self._wake_reader()
 
     def _readable(self, link: Link) -> None:
         """An event loop found something to read."""
-        with self._turn:
+        with self._lock:
             if self._reader or link is not self._link:
                 return
             try:
@@ -154,7 +177,6 @@ class Client(Connection):
                 return
             for message in messages:
                 self._take(message)
-            self._turn.notify_all()
 
     def _watch(self, loop: AbstractEventLoop) -> None:
         watch = self._watches.get(loop)
@@ -209,8 +231,10 @@ class Client(Connection):
         question = Question(b"")
         deadline = time.monotonic() + _EXIT_S
         try:
-            if self._link is not None:
-                self._send(self._link, b"", block=True)
+            link = self._link
+            if link is not None:
+                with contextlib.suppress(OSError):
+                    self._make_room(link, deadline)
             while self._unsaid() and self._over is None and time.monotonic() < deadline:
                 if self._link is not None or self._connecting:
                     self._read_for(question)

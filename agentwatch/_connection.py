@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from _thread import allocate_lock
 from collections import deque
 from itertools import count
 
@@ -15,6 +16,7 @@ from agentwatch._wire import VERSION, frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType as Lock
     from asyncio import AbstractEventLoop, Future
     from typing import Any
 
@@ -34,12 +36,15 @@ _OF_AN_ACTION = b'{"t":"action.'
 class Question:
     """A request whose final answer is awaited."""
 
-    __slots__ = ("answer", "frame", "future", "loop")
+    __slots__ = ("answer", "bell", "frame", "future", "loop")
 
     def __init__(self, asked: bytes) -> None:
         self.frame = asked
         """What is sent again after a reconnect; empty for an end, which is kept elsewhere."""
         self.answer: dict[str, Any] | None = None
+        self.bell = allocate_lock()
+        """Held, save when its sleeping thread is to look again."""
+        self.bell.acquire()
         self.loop: AbstractEventLoop | None = None
         self.future: Future[None] | None = None
 
@@ -72,7 +77,8 @@ class Connection:
         self._prefix = f"{os.getpid()}-{os.urandom(3).hex()}-"
         self._count = count(1)
         self._lock = threading.RLock()
-        self._turn = threading.Condition(self._lock)
+        self._sleepers: dict[Question, Lock] = {}
+        """Questions whose threads wait while another one reads or connects, oldest first."""
         self._link: Link | None = None
         self._reader = 0
         self._connecting = False
@@ -122,20 +128,31 @@ class Connection:
 
     def _answer(self, question: Question, message: dict[str, Any]) -> None:
         question.answer = message
+        _ring(question.bell)
         if question.loop is not None and question.loop in self._watches:
             self._watches[question.loop].call(_wake, question.future)
+
+    def _wake_reader(self) -> None:
+        """Let a sleeping thread read in place of the one that leaves."""
+        bell = next(iter(self._sleepers.values()), None)
+        if bell is not None:
+            _ring(bell)
+
+    def _wake_all(self) -> None:
+        for bell in list(self._sleepers.values()):
+            _ring(bell)
 
     # --- connecting
 
     def _lose(self, link: Link) -> None:
         """This connection is of no use any more."""
-        with self._turn:
+        with self._lock:
             if link is not self._link:
                 return
             self._link = None
             self._lost_at = time.monotonic()
             watches, needed = list(self._watches.values()), bool(self._ends or self._questions)
-            self._turn.notify_all()
+            self._wake_all()
         for watch in watches:
             watch.renew(None)
         link.close()
@@ -167,9 +184,9 @@ class Connection:
                 time.sleep(min(pause, left))
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
         finally:
-            with self._turn:
+            with self._lock:
                 self._connecting = False
-                self._turn.notify_all()
+                self._wake_all()
 
     def _try_once(self) -> bool:
         """Connect and say hello once; True if that is settled, one way or the other."""
@@ -208,30 +225,30 @@ class Connection:
         if self.settings.leader():
             hello["parent"] = self.settings.leader()
         link.send(frame(hello))
+        came = link.drain()
         deadline = time.monotonic() + _GREETING_S
         while time.monotonic() < deadline:
-            messages = link.receive()
-            if messages:
-                return messages[0], messages[1:]
+            if came:
+                return came[0], came[1:]
+            came = link.receive()
         raise Broken("the runtime did not answer")
 
     def _adopt(self, link: Link, welcome: dict[str, Any], rest: list[dict[str, Any]], state: bool) -> None:
         """Say again what was not acknowledged, ends first, and make this the connection.  Raises `OSError`."""
-        with self._turn:
-            ends = list(self._ends.values())
-            for said in ends:
-                if said.startswith(_OF_AN_ACTION):
-                    link.send(said)
-            while self._queued:
-                link.send(self._queued[0])
+        with self._lock:
+            ends, queued = list(self._ends.values()), list(self._queued)
+            for said in (
+                *(said for said in ends if said.startswith(_OF_AN_ACTION)),
+                *queued,
+                *(said for said in ends if not said.startswith(_OF_AN_ACTION)),
+                *(question.frame for question in self._questions.values() if question.frame),
+            ):
+                link.send(said)
+            rest += link.drain()
+            for _ in queued:
                 self._queued.popleft()
-            for said in ends:
-                if not said.startswith(_OF_AN_ACTION):
-                    link.send(said)
             for ident, question in list(self._questions.items()):
-                if question.frame:
-                    link.send(question.frame)
-                elif ident not in self._ends:
+                if not question.frame and ident not in self._ends:
                     self._answer(self._questions.pop(ident), welcome)
             if state or not self.welcome:
                 self.welcome = welcome
@@ -244,13 +261,13 @@ class Connection:
                 self._take(message)
             for watch in self._watches.values():
                 watch.renew(link)
-            self._turn.notify_all()
+            self._wake_all()
 
     # --- the end
 
     def _give_up(self, reason: str, message: str) -> None:
         """Nobody will rule on this process's actions any more: put down what is known and let it end."""
-        with self._turn:
+        with self._lock:
             if self._over is not None:
                 return
             self._over = self.stopped = reason, message
@@ -263,7 +280,7 @@ class Connection:
             for question in self._questions.values():
                 self._answer(question, stop(reason, message))
             self._questions.clear()
-            self._turn.notify_all()
+            self._wake_all()
         if link is not None:
             link.close()
 
@@ -271,6 +288,12 @@ class Connection:
 def stop(reason: str, message: str) -> dict[str, Any]:
     """A stop verdict of our own making."""
     return {"t": "verdict", "verdict": "stop", "reason": reason, "message": message}
+
+
+def _ring(bell: Lock) -> None:
+    """Wake the thread that sleeps on it; under the connection's lock, so that no two ring at once."""
+    if bell.locked():
+        bell.release()
 
 
 def _wake(future: Future[None]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0
 """How long one blocking read lasts at most, so that a waiter looks again whether its answer came another way."""
-_CHUNK = 65536
+_CHUNK = 16384
 _QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
 _AT_ONCE = socket.MSG_DONTWAIT
 
@@ -47,34 +47,53 @@ class Link:
         self._sending = threading.RLock()
         self._partial = b""
 
-    def send(self, frame: bytes, *, block: bool = True) -> bool:
-        """Send a frame after those before it; False if some of it must wait for `flush`.  Raises `OSError`.
+    def send(self, frame: bytes) -> bool:
+        """Send a frame after those before it; False if some of it must wait for `flush`.  Raises `OSError`."""
+        self._out.append(frame)
+        return self.flush()
 
-        An empty frame only hurries those before it.
+    def flush(self) -> bool:
+        """Send what there is room for; True if nothing is left to this thread.  Raises `OSError`.
+
+        Never blocks: the runtime may be unable to read until its answers are read, so whoever waits must read, too.
         """
-        if frame:
-            self._out.append(frame)
-        return self.flush(block=block)
-
-    def flush(self, *, block: bool) -> bool:
-        """Send what is left; True if nothing is.  Raises `OSError`."""
-        flags = _QUIET if block else _QUIET | _AT_ONCE
-        while self._out and self._sending.acquire(blocking=block):
+        while self._out:
+            if not self._sending.acquire(blocking=False):
+                # Whoever is sending now looks for more before it leaves.
+                return True
             try:
                 while self._out:
                     # Taken out first: a signal handler may speak between any two of these lines.
                     data = self._out.popleft()
                     try:
-                        sent = self._socket.send(data, flags)
+                        sent = self._socket.send(data, _QUIET | _AT_ONCE)
                     except BlockingIOError:
                         sent = 0
                     if sent < len(data):
                         self._out.appendleft(data[sent:])
-                        if not block:
-                            return False
+                        return False
             finally:
                 self._sending.release()
-        return not self._out
+        return True
+
+    def await_room(self) -> bool:
+        """Wait until there is room to send, or for a moment; True if there is something to read.  Raises `OSError`."""
+        import select
+
+        poll = select.poll()
+        try:
+            poll.register(self._socket, select.POLLIN | select.POLLOUT)
+        except ValueError:
+            raise Broken("another thread closed the connection") from None
+        return any(event & ~select.POLLOUT for _, event in poll.poll(TICK_S * 1000))
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Send all that is left; returns the frames that came meanwhile.  Raises `OSError`."""
+        came: list[dict[str, Any]] = []
+        while not self.flush():
+            if self.await_room():
+                came += self.receive(block=False)
+        return came
 
     def receive(self, *, block: bool = True) -> list[dict[str, Any]]:
         """Return the frames that came; none if nothing came for a moment.  Raises `OSError`."""

@@ -80,7 +80,7 @@ class Watch:
         if link is not self._link:
             return
         try:
-            done = link.flush(block=False)
+            done = link.flush()
         except OSError:
             done = True
         if done:

@@ -21,6 +21,7 @@ _DEEPEST = 40
 _SHOWN = 200
 
 _strict: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_read: Callable[[str], Any] = json.JSONDecoder().decode
 _surrogate = re.compile("[\ud800-\udfff]")
 _address = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -56,7 +57,7 @@ def frame(fields: dict[str, Any], **parts: bytes) -> bytes:
 def decode(line: bytes) -> dict[str, Any]:
     """Read one line.  Raises `NotJson`."""
     try:
-        message = json.loads(line)
+        message = _read(line.decode())
     except ValueError as error:
         raise NotJson(str(error)) from None
     if not isinstance(message, dict):

@@ -166,3 +166,9 @@ async def test_sync_tools_in_the_loop_s_thread_and_in_others_work_beside_async_o
         assert plain(10) == 10
         assert await asyncio.to_thread(plain, 11) == 11
         assert await asyncio.gather(*waiting) == [0, 1, 2, 3, 4]
+
+
+async def test_more_calls_at_once_than_the_socket_has_room_for(runtime: FakeRuntime) -> None:
+    assert await asyncio.gather(*(act(n) for n in range(3000))) == list(range(3000))
+
+    await asyncio.to_thread(runtime.wait_for, lambda: len(runtime.of("action.end")) == 3000)

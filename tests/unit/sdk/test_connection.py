@@ -233,3 +233,14 @@ def test_large_frames_arrive_whole(runtime: FakeRuntime) -> None:
     _session.forget()
     with agentwatch.start() as run:
         assert run.state == {"text": text}
+
+
+def test_a_runtime_that_reads_only_when_its_answers_are_read_does_not_get_stuck(runtime: FakeRuntime) -> None:
+    chatter = [{"t": "ended", "id": f"x{n}", "message": "y" * 500} for n in range(2000)]
+    runtime.answer("task", *chatter)
+    with agentwatch.start() as run:
+        for n in range(3000):
+            run.task(f"{n} " + "z" * 200)
+
+    assert len(runtime.of("task")) == 3000
+    assert len(runtime.of("complete")) == 1
