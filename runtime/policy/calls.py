@@ -3,56 +3,58 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import msgspec
 
-from runtime.policy.canonical import canonical
+from runtime.policy import evidence
+from runtime.policy.canonical import quick
 from runtime.policy.config import Outcome
-from runtime.policy.normal import fingerprint, normal
-from runtime.policy.outcome import Finding, error_text, find_failure
+from runtime.policy.normal import LONGEST_TEXT, fingerprint, normal
+from runtime.policy.outcome import Finding, error_text, find_failure, is_empty
 from store.events import Kind
 from store.records import Event, Json
 
 MOST_OPEN = 1000
 """Begins that are remembered while their ends are out; the oldest are forgotten first."""
 
+_COUNT = re.compile(
+    r"\b(\d{1,6}) (?:tests? )?(?:fail(?:ed|ures?|ing)|errors?|problems?|issues?|warnings?|violations?)\b", re.I
+)
+
 
 class Call(msgspec.Struct, frozen=True):
-    """A finished action."""
+    """A finished action; of large arguments and results only what is shown of them is kept."""
 
     id: str
-    end: Event
+    seq: int
+    """Event of its end."""
+    began_at: float
+    ended_at: float
     tool: str
     args: Json
     parent: str
     """Id of the action it happened within, or empty."""
-    began_at: float
+    ok: bool
+    """The agent said that it went well."""
     poll: bool
     retry_of: str
     """Id of the action that it is another try of, or empty."""
     call_key: str
     """Equal for equal tools and canonical arguments."""
-    result_key: str
-    """Equal for results that are equal once times, random ids and scratch places are taken out."""
+    key: str
+    """Equal for calls that repeat each other with the same result, once times, random ids and scratch places are taken
+    out of it."""
     finding: Finding | None
     """What shows that a result which was called a success is none."""
     failure: str
     """Fingerprint of the error, where the call failed, openly or not; else empty."""
-
-    @property
-    def ok(self) -> bool:
-        """The agent said that it went well."""
-        return bool(self.end.body.get("ok", True))
-
-    @property
-    def result(self) -> Json:
-        """What came back; of an open failure, its error."""
-        return self.end.body.get("result" if self.ok else "error")
-
-    @property
-    def key(self) -> str:
-        """Equal for calls that repeat each other with the same result."""
-        return f"{self.call_key} {self.result_key}"
+    errors: int | None
+    """How many errors a failure counts, if it says so."""
+    empty: bool
+    """It went well and brought nothing."""
+    shown: dict[str, Json]
+    """As `runtime.policy.evidence.call`."""
 
 
 class Calls:
@@ -87,22 +89,30 @@ class Calls:
     def _finished(self, begin: Event, end: Event) -> Call:
         body = begin.body
         tool, args = body["tool"], body.get("args")
-        ok = end.body.get("ok", True)
-        result = end.body.get("result") if ok else end.body.get("error")
+        ok = bool(end.body.get("ok", True))
+        result = end.body.get("result" if ok else "error")
         finding = find_failure(tool, args, result, self._outcome.contract(tool)) if ok else None
+        failed = not ok or (finding is not None and finding.failed)
+        shown = evidence.call(end, args)
+        call_key = _digest(quick([tool, args]))
         return Call(
             id=body["id"],
-            end=end,
-            tool=tool,
-            args=args,
-            parent=body.get("parent") or "",
+            seq=end.seq,
             began_at=begin.at,
+            ended_at=end.at,
+            tool=tool,
+            args=shown["args"],
+            parent=body.get("parent") or "",
+            ok=ok,
             poll=bool(body.get("poll")),
             retry_of=body.get("retry_of") or "",
-            call_key=_digest([tool, args]),
-            result_key=_digest([bool(ok), normal(result)]),
+            call_key=call_key,
+            key=f"{call_key} {_digest(normal(result).encode('utf-8', 'surrogatepass'))}{'' if ok else '!'}",
             finding=finding,
-            failure="" if ok and not (finding and finding.failed) else _failure(result, finding),
+            failure=_failure(result, finding) if failed else "",
+            errors=_errors(result) if failed else None,
+            empty=ok and not failed and is_empty(result),
+            shown=shown,
         )
 
 
@@ -113,5 +123,10 @@ def _failure(result: Json, finding: Finding | None) -> str:
     return f"{kind} {named}".strip() or "error"
 
 
-def _digest(value: Json) -> str:
-    return hashlib.sha256(canonical(value)).hexdigest()[:32]
+def _errors(result: Json) -> int | None:
+    found = _COUNT.search(error_text(result)[:LONGEST_TEXT])
+    return int(found[1]) if found else None
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()[:32]

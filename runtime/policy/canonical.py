@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import rfc8785
 
 from store.records import Json
 
 _FALLBACK_MARK = b"\x00"
 """No RFC 8785 text begins with it, so a fallback never equals one."""
+
+_WHOLE = re.compile(rb"\.0(?:[,}\]]|$)")
 
 
 def canonical(args: Json) -> bytes:
@@ -24,8 +28,19 @@ def canonical(args: Json) -> bytes:
     """
     try:
         return rfc8785.dumps(args)
-    except (rfc8785.CanonicalizationError, RecursionError):
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError):
         return _FALLBACK_MARK + "".join(_tokens(args)).encode("ascii")
+
+
+def quick(value: Json) -> bytes:
+    """Return bytes that are equal for equal JSON values, much faster than `canonical`, for keys that nobody keeps."""
+    try:
+        encoded = msgspec.json.encode(value, order="sorted")
+    except (ValueError, TypeError, RecursionError):
+        return canonical(value)
+    if b".0" in encoded and _WHOLE.search(encoded):
+        return canonical(value)  # 1.0 is 1.
+    return encoded
 
 
 def call_digest(secret: bytes, tool: str, args: Json) -> str:

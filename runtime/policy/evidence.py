@@ -44,9 +44,9 @@ def call(end: Event, args: Json) -> dict[str, Json]:
     }
 
 
-def calls(ended: Iterable[tuple[Event, Json]]) -> list[dict[str, Json]]:
-    """Return the last calls of `ended`, oldest first, at most `MOST_CALLS`."""
-    return [call(end, args) for end, args in list(ended)[-MOST_CALLS:]]
+def latest(calls: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Return the last of `calls`, oldest first, at most `MOST_CALLS`."""
+    return list(calls)[-MOST_CALLS:]
 
 
 def duration(seconds: float) -> str:

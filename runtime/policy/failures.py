@@ -8,7 +8,7 @@ from typing import ClassVar
 from runtime.policy import evidence
 from runtime.policy.calls import Call, Calls
 from runtime.policy.config import Outcome
-from runtime.policy.outcome import Finding
+from runtime.policy.outcome import Confidence, Finding
 from runtime.policy.ruling import Level, Ruling
 from store.events import Kind
 from store.records import Event, Run
@@ -19,6 +19,8 @@ USUALLY_FULL = 8
 
 MOST_KINDS = 500
 """Kinds of failure, and tools, that are remembered."""
+
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 class OutcomeRule:
@@ -64,10 +66,18 @@ class OutcomeRule:
         return [_ruling(Level.OBSERVE, finding, row)] if self._first(f"{call.tool} {call.failure}") else []
 
     def _suspect(self, call: Call, finding: Finding | None) -> list[Ruling]:
-        if finding is not None:
-            found = self._first(f"{call.tool} {finding.why}")
-            return [_ruling(Level.OBSERVE, finding, [call])] if found else []
-        return []
+        """Note what is worth a look: what `find_failure` suspects, and nothing from a tool that always brought some."""
+        full = self._full.pop(call.tool, 0)
+        if finding is None and call.empty and full >= USUALLY_FULL:
+            finding = Finding(
+                Confidence.SUSPECT, "", f"it brought nothing, after {full} results that brought something"
+            )
+        self._full[call.tool] = 0 if call.empty else full + 1
+        if len(self._full) > MOST_KINDS:
+            del self._full[next(iter(self._full))]
+        if finding is None or not self._first(f"{call.tool} {finding.why.translate(_NO_DIGITS)}"):
+            return []
+        return [_ruling(Level.OBSERVE, finding, [call])]
 
     def _first(self, kind: str) -> bool:
         if kind in self._noted:
@@ -86,10 +96,11 @@ def _ruling(level: Level, finding: Finding, row: list[Call]) -> Ruling:
         level=level,
         summary=f"{tool} says it worked, but {finding.why}" + (f" ×{times}" if times > 1 else ""),
         evidence={
-            "summary": f"{tool} was reported as a success{often}, but {finding.why}: {finding.line[:200]}",
+            "summary": f"{tool} was reported as a success{often}, but {finding.why}"
+            + (f": {finding.line[:200]}" if finding.line else "."),
             "figures": {"confidence": str(finding.confidence), "gave it away": finding.line},
-            "events": [call.end.seq for call in row[-evidence.MOST_CALLS :]],
-            "calls": evidence.calls((call.end, call.args) for call in row),
+            "events": [call.seq for call in row[-evidence.MOST_CALLS :]],
+            "calls": evidence.latest(call.shown for call in row),
         },
         reason=StopReason.TOOL_FAILURE if level is Level.PAUSE else None,
         note=f"{tool} did not do what you asked for{often}, though it raised no error: {finding.line[:200]}. "

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar
 
 import msgspec
 
 from runtime.policy import evidence
 from runtime.policy.calls import Call, Calls
-from runtime.policy.canonical import canonical
+from runtime.policy.canonical import quick
 from runtime.policy.config import Loop
 from runtime.policy.ruling import Level, Ruling
 from store.events import Kind
@@ -37,6 +38,44 @@ class Round(msgspec.Struct, frozen=True):
     signature: str
 
 
+class Past:
+    """The latest calls of one parent, and for each period how far back from the newest they repeat."""
+
+    def __init__(self, longest_cycle: int) -> None:
+        self.calls: deque[Call] = deque(maxlen=MOST_CALLS)
+        self._keys: deque[str] = deque(maxlen=MOST_CALLS)
+        self._matched = [0] * (longest_cycle + 1)
+        """By period: how many of the newest calls equal the one that many places before them."""
+
+    def add(self, key: str, call: Call) -> None:
+        self.calls.append(call)
+        self._keys.append(key)
+        for period in range(1, len(self._matched)):
+            repeats = period < len(self._keys) and self._keys[-1 - period] == key
+            self._matched[period] = min(self._matched[period] + 1, MOST_CALLS - period) if repeats else 0
+
+    def take_back(self) -> None:
+        """Forget the newest call."""
+        kept = list(zip(self._keys, self.calls, strict=True))[:-1]
+        self._keys.clear()
+        self.calls.clear()
+        self._matched = [0] * len(self._matched)
+        for key, call in kept:
+            self.add(key, call)
+
+    def rounds(self) -> Round | None:
+        """Find the shortest cycle that the latest calls go through for at least the second time."""
+        for period in range(1, len(self._matched)):
+            matched = self._matched[period]
+            if matched >= period:
+                cycle = list(self._keys)[-period:]
+                rotated = min(cycle[start:] + cycle[:start] for start in range(period))
+                named = _short_digest([self.calls[-1].parent, rotated])
+                began_seq = self.calls[-matched - period].seq
+                return Round(period, matched // period + 1, began_seq, f"loop:{named}")
+        return None
+
+
 class LoopRule:
     """Counts how often the latest calls repeat those before them."""
 
@@ -46,7 +85,7 @@ class LoopRule:
     def __init__(self, section: Loop, run: Run | None = None, calls: Calls | None = None) -> None:
         self._section = section
         self._calls = calls or Calls()
-        self._ended: dict[str, deque[tuple[str, Call]]] = {}
+        self._ended: dict[str, Past] = {}
         self._asked_model_at: float | None = None
         self._said: dict[str, tuple[int, Level]] = {}
         """What was last said of a signature, and of which stretch."""
@@ -83,21 +122,21 @@ class LoopRule:
 
     def _ended_call(self, call: Call) -> list[Ruling]:
         past = self._past(call.parent)
-        if call.retry_of and past and past[-1][1].id == call.retry_of:
-            past.pop()  # The supervisor's own retry is the same call still, not the model's doing.
-        past.append((self._key(call, past[-1][1] if past else None), call))
-        found = _rounds(past, self._section.longest_cycle)
+        if call.retry_of and past.calls and past.calls[-1].id == call.retry_of:
+            past.take_back()  # The supervisor's own retry is the same call still, not the model's doing.
+        past.add(self._key(call, past.calls[-1] if past.calls else None), call)
+        found = past.rounds()
         rulings = [] if found is None else self._rule(found, past)
         return rulings or self._same_error(call, past)
 
-    def _past(self, parent: str) -> deque[tuple[str, Call]]:
-        past = self._ended.pop(parent, None) or deque(maxlen=MOST_CALLS)
+    def _past(self, parent: str) -> Past:
+        past = self._ended.pop(parent, None) or Past(self._section.longest_cycle)
         self._ended[parent] = past
         if len(self._ended) > MOST_PARENTS:
             del self._ended[next(iter(self._ended))]
         return past
 
-    def _rule(self, found: Round, past: deque[tuple[str, Call]]) -> list[Ruling]:
+    def _rule(self, found: Round, past: Past) -> list[Ruling]:
         if found.signature in self._accepted:
             return []
         factor = self._factor.get(found.signature, 1)
@@ -110,20 +149,24 @@ class LoopRule:
         self._said[found.signature] = (found.began_seq, level)
         if level is Level.PAUSE:
             self._paused_by.add(found.signature)
-        return [_ruling(found, level, pause_at, list(past)[-found.period * found.times :])]
+        return [_ruling(found, level, pause_at, list(past.calls)[-found.period * found.times :])]
 
     def _key(self, call: Call, before: Call | None) -> str:
         """Name what must be equal for a call to be a repetition; a poll is none, whether declared or seen to be one."""
-        asked_model = before is not None and self._asked_model_at is not None and self._asked_model_at >= before.end.at
-        gap_s = call.began_at - before.end.at if before is not None else 0.0
+        asked_model = (
+            before is not None and self._asked_model_at is not None and self._asked_model_at >= before.ended_at
+        )
+        gap_s = call.began_at - before.ended_at if before is not None else 0.0
         if call.poll or (gap_s >= self._section.poll_gap_s and not asked_model):
-            return f"poll {call.end.seq}"
+            return f"poll {call.seq}"
         return call.key
 
-    def _same_error(self, call: Call, past: deque[tuple[str, Call]]) -> list[Ruling]:
+    def _same_error(self, call: Call, past: Past) -> list[Ruling]:
         """Steer where one tool fails in the same way whatever it is given; that alone never pauses."""
+        if not call.failure or call.poll:
+            return []
         alike = [call]
-        for _, before in list(past)[-2::-1] if call.failure and not call.poll else ():
+        for before in islice(reversed(past.calls), 1, None):
             if before.tool != call.tool or before.failure != call.failure or _advances(before.args, alike[-1].args):
                 break
             alike.append(before)
@@ -132,7 +175,7 @@ class LoopRule:
             return []
         if len({one.call_key for one in alike}) == 1:
             return []  # Equal calls are counted as rounds.
-        began_seq = alike[-1].end.seq
+        began_seq = alike[-1].seq
         if self._said.get(signature, (0, Level.STEER))[0] == began_seq:
             return []
         self._said[signature] = (began_seq, Level.STEER)
@@ -186,7 +229,7 @@ def _advances(before: Json, after: Json) -> bool:
 
 
 def _short_digest(value: Json) -> str:
-    return hashlib.sha256(canonical(value)).hexdigest()[:16]
+    return hashlib.sha256(quick(value)).hexdigest()[:16]
 
 
 def _same_error_ruling(alike: list[Call], signature: str) -> Ruling:
@@ -198,8 +241,8 @@ def _same_error_ruling(alike: list[Call], signature: str) -> Ruling:
         evidence={
             "summary": f"{tool} failed {times} times in a row in the same way, with different arguments.",
             "figures": {"failures in a row": times, "error": alike[-1].failure},
-            "events": [call.end.seq for call in alike[-evidence.MOST_CALLS :]],
-            "calls": evidence.calls((call.end, call.args) for call in alike),
+            "events": [call.seq for call in alike[-evidence.MOST_CALLS :]],
+            "calls": evidence.latest(call.shown for call in alike),
         },
         note=f"{tool} has failed {times} times in a row with the same kind of error, whatever you gave it. Other "
         "arguments of the same kind will not help: find out why it fails, or use something else.",
@@ -207,28 +250,7 @@ def _same_error_ruling(alike: list[Call], signature: str) -> Ruling:
     )
 
 
-def _rounds(past: deque[tuple[str, Call]], longest_cycle: int) -> Round | None:
-    """Find the shortest cycle that the latest calls go through for at least the second time."""
-    keys = [key for key, _ in past]
-    for period in range(1, longest_cycle + 1):
-        matched = 0
-        while matched + period < len(keys) and keys[-1 - matched] == keys[-1 - matched - period]:
-            matched += 1
-        if matched >= period:
-            cycle = keys[-period:]
-            rotated = min(cycle[start:] + cycle[:start] for start in range(period))
-            named = _short_digest([past[-1][1].parent, rotated])
-            return Round(
-                period=period,
-                times=matched // period + 1,
-                began_seq=past[len(keys) - matched - period][1].end.seq,
-                signature=f"loop:{named}",
-            )
-    return None
-
-
-def _ruling(found: Round, level: Level, pause_at: int, repeated: list[tuple[str, Call]]) -> Ruling:
-    calls = [call for _, call in repeated]
+def _ruling(found: Round, level: Level, pause_at: int, calls: list[Call]) -> Ruling:
     tools = ", then ".join(call.tool for call in calls[: found.period])
     times = found.times
     if found.period == 1:
@@ -244,8 +266,8 @@ def _ruling(found: Round, level: Level, pause_at: int, repeated: list[tuple[str,
     told: dict[str, Json] = {
         "summary": sentence,
         "figures": {"rounds": times, "calls in a round": found.period, "paused at": f"{pause_at} rounds"},
-        "events": [call.end.seq for call in calls[-evidence.MOST_CALLS :]],
-        "calls": evidence.calls((call.end, call.args) for call in calls),
+        "events": [call.seq for call in calls[-evidence.MOST_CALLS :]],
+        "calls": evidence.latest(call.shown for call in calls),
     }
     paused = level is Level.PAUSE
     return Ruling(

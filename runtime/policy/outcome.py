@@ -67,6 +67,15 @@ def error_text(result: Json, depth: int = 5) -> str:
     return "" if result is None else _short(result)
 
 
+def is_empty(result: Json) -> bool:
+    """Whether a result brings nothing: no text, no items, or an object in which nothing but counts of 0 is."""
+    if isinstance(result, dict):
+        return all(value in (0, False) or is_empty(value) for value in result.values())
+    if isinstance(result, str):
+        return not result.strip()
+    return result is None or result == []
+
+
 def _by_contract(result: Json, contract: Contract) -> Finding | None:
     try:
         text = _text(result)

@@ -12,7 +12,6 @@ from runtime.policy import evidence
 from runtime.policy.calls import Call, Calls
 from runtime.policy.config import Progress
 from runtime.policy.evidence import duration
-from runtime.policy.outcome import error_text
 from runtime.policy.ruling import Level, Ruling
 from store.events import Kind
 from store.records import Event, Json, Run
@@ -20,10 +19,6 @@ from store.states import RESUMABLE, Status, StopReason
 
 MEMORY_EVENTS = 2000
 """What was seen so many events ago is forgotten, and is new when it comes again."""
-
-_COUNT = re.compile(
-    r"\b(\d{1,6}) (?:tests? )?(?:fail(?:ed|ures?|ing)|errors?|problems?|issues?|warnings?|violations?)\b", re.I
-)
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -54,7 +49,8 @@ class ProgressRule:
         """How many calls had brought nothing new at each steer since the last news."""
         self._paused = False
         self._news = "the start"
-        self._news_at: Event | None = None
+        self._news_seq = 0
+        self._news_at: float | None = None
         self._spent = Spent()
         self._spent_then = Spent()
 
@@ -66,14 +62,14 @@ class ProgressRule:
             self._heard(event)
         elif event.kind == Kind.ACCEPTED:
             self._excused.update(call.key for call in self._stale)
-            self._renew("an accepted repetition", event)
+            self._renew("an accepted repetition", event.seq, event.at)
         elif event.kind == Kind.STATUS and event.body.get("from") in RESUMABLE:
             if event.body["to"] in (Status.RUNNING, Status.STARTING):
-                self._renew("the resume", event)
+                self._renew("the resume", event.seq, event.at)
         elif event.kind == Kind.PROGRESS:
             self._reported(event)
         elif event.kind == Kind.TASK and self._unseen(f"task {event.body['name']}"):
-            self._renew(f"the task {event.body['name']}", event)
+            self._renew(f"the task {event.body['name']}", event.seq, event.at)
         # A retry was ordered by the supervisor: it says nothing about what the agent makes of its time.
         return self._judge(call) if call is not None and not call.retry_of else []
 
@@ -104,9 +100,9 @@ class ProgressRule:
         if done is not None:
             if self._most_done is None or done > self._most_done:
                 self._most_done = done
-                self._renew(f"{label} {done:g} done", event)
+                self._renew(f"{label} {done:g} done", event.seq, event.at)
         elif self._unseen("label " + re.sub(r"\d+", "#", label)):
-            self._renew(label, event)
+            self._renew(label, event.seq, event.at)
 
     def _unseen(self, what: str) -> bool:
         """Remember `what`; true where it was not seen lately."""
@@ -117,13 +113,13 @@ class ProgressRule:
                 del self._seen[oldest]
         return last is None or self._fed - last > MEMORY_EVENTS
 
-    def _renew(self, what: str, event: Event) -> None:
-        self._news, self._news_at, self._spent_then = what, event, self._spent
+    def _renew(self, what: str, seq: int, at: float) -> None:
+        self._news, self._news_seq, self._news_at, self._spent_then = what, seq, at, self._spent
         self._stale, self._steered, self._paused = [], [], False
 
     def _judge(self, call: Call) -> list[Ruling]:
         if self._is_new(call):
-            self._renew(call.tool, call.end)
+            self._renew(call.tool, call.seq, call.ended_at)
             return []
         if call.poll or call.key in self._excused:
             return []
@@ -151,17 +147,15 @@ class ProgressRule:
 
     def _fewer(self, failed: str, call: Call) -> bool:
         """Fewer errors of the same kind than ever before are progress."""
-        found = _COUNT.search(error_text(call.result)[:20_000])
-        if found is None:
+        if call.errors is None:
             return False
         before = self._fewest.get(failed)
-        count = int(found[1])
-        self._fewest[failed] = count if before is None else min(before, count)
-        return before is not None and count < before
+        self._fewest[failed] = call.errors if before is None else min(before, call.errors)
+        return before is not None and call.errors < before
 
     def _ruling(self, level: Level) -> Ruling:
         stale = len(self._stale)
-        last = self._stale[-1].end
+        last = self._stale[-1]
         since: dict[str, Json] = {"calls with nothing new": stale, "last news": self._news}
         tokens = self._spent.tokens - self._spent_then.tokens
         cost_usd = self._spent.cost_usd - self._spent_then.cost_usd
@@ -170,7 +164,7 @@ class ProgressRule:
         if cost_usd:
             since["dollars since"] = f"${cost_usd:.4g}"
         if self._news_at is not None:
-            since["time since"] = duration(last.at - self._news_at.at)
+            since["time since"] = duration(last.ended_at - self._news_at)
         paused = level is Level.PAUSE
         told = f" after {len(self._steered)} notes to its model" if paused else ""
         return Ruling(
@@ -181,11 +175,11 @@ class ProgressRule:
                 "summary": f"The last {stale} calls brought no result or error that was not seen before{told}; "
                 f"the last news was {self._news}.",
                 "figures": since,
-                "events": [call.end.seq for call in self._stale[-evidence.MOST_CALLS :]],
-                "calls": evidence.calls((call.end, call.args) for call in self._stale),
+                "events": [call.seq for call in self._stale[-evidence.MOST_CALLS :]],
+                "calls": evidence.latest(call.shown for call in self._stale),
             },
             reason=StopReason.NO_PROGRESS if paused else None,
             note=f"Your last {stale} calls brought nothing that you had not seen before. Say what you know, what is "
             "missing, and take a different way to get it; if there is none, say what blocks you.",
-            signature=f"progress:{self._news_at.seq if self._news_at else 0}",
+            signature=f"progress:{self._news_seq}",
         )

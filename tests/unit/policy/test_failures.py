@@ -61,3 +61,28 @@ def test_nothing_is_said_of_results_that_are_fine() -> None:
         told.call("get_price", {"n": n}, {"price": 400 + n, "error": None})
 
     assert told.rulings == []
+
+
+def test_nothing_from_a_tool_that_always_brought_something_is_worth_a_look() -> None:
+    told = Story(Judge(DEFAULT))
+
+    for n in range(8):
+        told.call("search", {"q": n}, {"hits": [n], "total": 1})
+    for n in range(8, 12):
+        told.call("search", {"q": n}, {"hits": [], "total": 0})
+
+    assert told.levels("outcome") == [Level.OBSERVE]
+    assert (
+        told.rulings[0].summary
+        == "search says it worked, but it brought nothing, after 8 results that brought something"
+    )
+    assert told.rulings[0].evidence["figures"]["confidence"] == "suspect"
+
+
+def test_nothing_from_a_tool_that_often_brings_nothing_is_an_answer() -> None:
+    told = Story(Judge(DEFAULT))
+
+    for n in range(40):
+        told.call("grep", {"q": n}, "" if n % 5 == 0 else f"line {n}")
+
+    assert told.levels("outcome") == []

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from runtime.policy.calls import Call, Calls
 from runtime.policy.config import DEFAULT, Progress
 from runtime.policy.judge import Judge
+from runtime.policy.loop import Past
 from runtime.policy.ruling import Level, Ruling
 from store.events import Kind
+from store.records import Event
 from store.states import StopReason
 from tests.unit.policy.story import Story
 
@@ -308,3 +312,41 @@ def test_arguments_that_advance_are_no_repetition_even_where_each_fails() -> Non
         told.call("stat", {"path": f"/data/{n}", "follow": True}, error="no such file")
 
     assert told.levels("loop") == []
+
+
+def rounds_by_looking(keys: list[str], longest: int) -> tuple[int, int] | None:
+    for period in range(1, longest + 1):
+        matched = 0
+        while matched + period < len(keys) and keys[-1 - matched] == keys[-1 - matched - period]:
+            matched += 1
+        if matched >= period:
+            return period, matched // period + 1
+    return None
+
+
+@given(st.lists(st.sampled_from("abc<"), max_size=60))
+def test_rounds_are_counted_as_calls_come(story: list[str]) -> None:
+    past, keys = Past(6), []
+    for seq, key in enumerate(story):
+        if key == "<":
+            if keys:
+                past.take_back()
+                keys.pop()
+        else:
+            past.add(key, call(seq))
+            keys.append(key)
+        found = past.rounds() if keys else None
+        assert (found and (found.period, found.times)) == rounds_by_looking(keys, 6)
+
+
+def call(seq: int) -> Call:
+    calls = Calls()
+    begin = {"id": "a", "tool": "t", "args": {"text": "x" * 50_000}}
+    calls.feed(Event(seq, "r", 0, 0.0, 1, Kind.ACTION_BEGIN, begin))
+    ended = calls.feed(Event(seq, "r", 0, 0.0, 1, Kind.ACTION_END, {"id": "a", "ok": True, "result": ["y" * 50_000]}))
+    assert ended is not None
+    return ended
+
+
+def test_of_a_large_call_only_what_is_shown_is_remembered() -> None:
+    assert len(msgspec.json.encode(call(1))) < 3000

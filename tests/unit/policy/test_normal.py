@@ -25,6 +25,11 @@ from runtime.policy.normal import fingerprint, normal
         ({"id": 7, "request_id": "a1"}, {"id": 7, "request_id": "b2"}),
         ([{"ok": True, "elapsed_ms": 12}], [{"ok": True, "elapsed_ms": 990}]),
         ("a  b\n", "a b"),
+        ({"log": "begin\n12:00:01 end"}, {"log": "begin\n23:59:59 end"}),
+        ('{"rows": 3, "request_id": "a1"}', '{"rows": 3, "request_id": "b2"}'),
+        ({"rows": 3, "Date": "now", "requestId": 7}, {"rows": 3, "Date": "then", "requestId": 8}),
+        ("x" * 50_000 + " took 3 s", "x" * 50_000 + " took 9 s"),
+        ({"b": 1.0, "a": 2}, {"a": 2, "b": 1}),
     ],
 )
 def test_what_changes_from_answer_to_answer_is_left_out(one: Any, other: Any) -> None:
@@ -43,10 +48,24 @@ def test_what_changes_from_answer_to_answer_is_left_out(one: Any, other: Any) ->
         ("v1.2.3", "v1.2.4"),
         ("/home/ada/a.py", "/home/ada/b.py"),
         (1, 2),
+        ("x" * 50_000 + "1" + "x" * 50_000, "x" * 50_000 + "2" + "x" * 50_000),
+        ({"update": 1}, {"update": 2}),
+        ("123456789012", "123456789013"),
+        ("faced 12", "faced 13"),
     ],
 )
 def test_what_an_answer_says_stays(one: Any, other: Any) -> None:
     assert normal(one) != normal(other)
+
+
+DEEP: Any = []
+for _ in range(5000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize("odd", [DEEP, float("nan"), 2**70, "\ud800", {"\udc00": 1}, {1: 2}, None, b"x"])
+def test_whatever_came_back_has_a_normal_form(odd: Any) -> None:
+    assert normal(odd) == normal(odd)
 
 
 @given(st.text(max_size=300))
