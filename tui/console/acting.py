@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import psutil
 from textual import work
 from textual.screen import Screen
 
@@ -202,6 +201,8 @@ def children_of(pid: int | None) -> list[str]:
     """Names of the processes that a process has started, as far as they can be seen."""
     if pid is None:
         return []
+    import psutil
+
     try:
         return [child.name() for child in psutil.Process(pid).children(recursive=True)]
     except psutil.Error:

@@ -85,12 +85,21 @@ class FleetModel:
         self.reverse = False
         self.unsettled = False
         """What is listed would be in another order, or be another set, after `settle`."""
+        self.counts: dict[str, int] = {}
+        """How many runs there are of each word of `standing`; those that need a person and the warned ones apart."""
+        self.cost_usd = 0.0
+        self.tokens = 0
+        """Over all runs."""
         self._places: dict[str, tuple[object, ...]] = {}
+        self._tallied: dict[str, tuple[str, float, int]] = {}
 
     def load(self, runs: Iterable[Run]) -> None:
         """Begin with these runs, in order."""
         self.runs = {run.run: run for run in runs}
-        self._places.clear()
+        self.counts, self.cost_usd, self.tokens = {}, 0.0, 0
+        self._tallied.clear()
+        for run in self.runs.values():
+            self._tally(run)
         self.marks &= self.runs.keys()
         self.settle()
 
@@ -104,6 +113,7 @@ class FleetModel:
         for run in changed:
             known = run.run in self.runs
             self.runs[run.run] = run
+            self._tally(run)
             index = self.index.get(run.run)
             passes = self.query.matches(run)
             if index is not None:
@@ -169,11 +179,19 @@ class FleetModel:
                     return run
         return None
 
-    def counts(self) -> dict[str, int]:
-        """How many runs there are of each word of `standing`, warned ones apart."""
-        counts: dict[str, int] = {}
-        for run in self.runs.values():
-            place = standing(run)
-            word = "warned" if place.name == "warned" else "needs you" if place.rank == 1 else place.word
-            counts[word] = counts.get(word, 0) + 1
-        return counts
+    def _tally(self, run: Run) -> None:
+        """Keep the totals right without going through all runs for each change."""
+        word = _counted_as(run)
+        before, cost, tokens = self._tallied.get(run.run, ("", 0.0, 0))
+        self._tallied[run.run] = (word, run.cost_usd, run.input_tokens + run.output_tokens)
+        self.cost_usd += run.cost_usd - cost
+        self.tokens += run.input_tokens + run.output_tokens - tokens
+        if word != before:
+            self.counts[word] = self.counts.get(word, 0) + 1
+            if before:
+                self.counts[before] -= 1
+
+
+def _counted_as(run: Run) -> str:
+    place = standing(run)
+    return "warned" if place.name == "warned" else "needs you" if place.rank == 1 else place.word

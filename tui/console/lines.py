@@ -42,9 +42,14 @@ def line(*parts: str | Span | tuple[str, str] | Line) -> Line:
     return tuple(span for span in spans if span.text)
 
 
+def cells(text: str) -> int:
+    """Cells that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def width_of(spans: Line) -> int:
     """Cells that a line takes."""
-    return sum(cell_len(span.text) for span in spans)
+    return sum([len(span.text) if span.text.isascii() else cell_len(span.text) for span in spans])
 
 
 def text_of(spans: Line) -> str:
@@ -55,7 +60,7 @@ def text_of(spans: Line) -> str:
 def clip(text: str, width: int) -> str:
     """`text` made plain in at most `width` cells, a cut marked by an ellipsis."""
     text = plain(text)
-    if cell_len(text) <= width:
+    if cells(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
@@ -63,7 +68,7 @@ def clip(text: str, width: int) -> str:
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """`text` made plain in exactly `width` cells: cut with an ellipsis, or padded."""
     cut = clip(text, width)
-    pad = " " * (width - cell_len(cut))
+    pad = " " * (width - cells(cut))
     return pad + cut if right else cut + pad
 
 
@@ -74,12 +79,12 @@ def clip_line(spans: Line, width: int) -> Line:
     kept: list[Span] = []
     left = width
     for span in spans:
-        cells = cell_len(span.text)
-        if cells < left:
+        wide = cells(span.text)
+        if wide < left:
             kept.append(span)
-            left -= cells
+            left -= wide
             continue
-        kept.append(span._replace(text=clip(span.text + "…" if cells == left else span.text, left)))
+        kept.append(span._replace(text=clip(span.text + "…" if wide == left else span.text, left)))
         break
     return tuple(kept)
 
@@ -124,7 +129,7 @@ def wrap(text: str, width: int) -> list[str]:
     rows: list[str] = []
     row = ""
     for word in plain(text).split(" "):
-        while cell_len(word) > width:
+        while cells(word) > width:
             if row:
                 rows.append(row)
                 row = ""
@@ -133,7 +138,7 @@ def wrap(text: str, width: int) -> list[str]:
             word = word[len(head) :]
         if not row:
             row = word
-        elif cell_len(row) + 1 + cell_len(word) <= width:
+        elif cells(row) + 1 + cells(word) <= width:
             row = f"{row} {word}"
         else:
             rows.append(row)
@@ -142,10 +147,10 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _head(word: str, width: int) -> str:
-    cells = 0
+    taken = 0
     for index, character in enumerate(word):
-        cells += cell_len(character)
-        if cells > width:
+        taken += cells(character)
+        if taken > width:
             return word[:index] or word[:1]
     return word
 

@@ -139,8 +139,7 @@ class State:
     def sample(self) -> None:
         """Measure what the fleet uses; called once a second."""
         now = time.monotonic()
-        tokens = sum(run.input_tokens + run.output_tokens for run in self.model.runs.values())
-        cost = sum(run.cost_usd for run in self.model.runs.values())
+        tokens, cost = self.model.tokens, self.model.cost_usd
         self._samples.append((now, tokens, cost))
         while now - self._samples[0][0] > RATE_WINDOW_S:
             self._samples.popleft()

@@ -169,7 +169,7 @@ def test_counts_say_how_many_need_a_person() -> None:
         a_run("b", Status.PAUSED, reason=StopReason.LOOP_DETECTED),
         a_run("c"),
         a_run("d", warned=WARNED),
-    ).counts()
+    ).counts
 
     assert counts == {"needs you": 2, "running": 1, "warned": 1}
 

@@ -67,7 +67,7 @@ def _tail(state: State) -> Line:
 
 def totals(state: State, width: int) -> Line:
     """The second line: how many stand where, and what they use."""
-    counts = state.model.counts()
+    counts = state.model.counts
     left: list[Line] = []
     for word in _COUNT_WORDS:
         number = counts.get(word, 0)
@@ -97,15 +97,15 @@ def _used(state: State) -> Line:
         parts.append(line(Span(f"{formats.count(state.rates.tokens_h)} tok/h", "dim")))
     if state.rates.cost_h:
         parts.append(line(Span(f"{formats.money(state.rates.cost_h)}/h", "dim")))
-    spent = sum(run.cost_usd for run in state.model.runs.values())
-    if spent:
+    spent = state.model.cost_usd
+    if spent >= 0.005:
         parts.append(line(Span(f"{formats.money(spent)} spent", "dim")))
     return joined(parts)
 
 
 def compact(state: State, now: float, width: int) -> Line:
     """Both lines as one, for small terminals."""
-    counts = state.model.counts()
+    counts = state.model.counts
     shown = [word for word in _COUNT_WORDS if counts.get(word)] or ["running"]
     left = [line(Span(" agentwatch", "strong"))]
     for word in shown:
@@ -116,8 +116,8 @@ def compact(state: State, now: float, width: int) -> Line:
     if not state.runtime_alive or state.runtime_trouble or (state.runtime_age_s or 0) > STALE_S:
         right.insert(0, _runtime(state, width))
     else:
-        spent = sum(run.cost_usd for run in state.model.runs.values())
-        if spent:
+        spent = state.model.cost_usd
+        if spent >= 0.005:
             right.insert(0, line(Span(formats.money(spent), "dim")))
         right.insert(0, line(Span("●", "fresh")))
     said = joined(left, "  ")

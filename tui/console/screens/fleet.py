@@ -25,6 +25,7 @@ from tui.console.widgets.painted import Painted
 
 DETAIL_EVERY_S = 0.25
 SETTLE_EVERY_S = 0.5
+SELECTED_AFTER_S = 0.02
 
 
 class FleetScreen(ConsoleScreen):
@@ -61,6 +62,7 @@ class FleetScreen(ConsoleScreen):
         self._model = state.model
         self._detail_at = 0.0
         self._detail_due: Timer | None = None
+        self._heard: object = None
 
     def compose(self) -> ComposeResult:
         yield Painted(id="tiny")
@@ -104,7 +106,17 @@ class FleetScreen(ConsoleScreen):
         self.table.changed(lines)
         if rows <= 1 or self.query_one("#empty").display:
             self.lay_out()
-        self.state_changed(touched)
+        if self.table.selected in touched:
+            self._detail_soon()
+        # The clock repaints the rest every second: a step of some run must not repaint head and keys.
+        heard = (dict(self._model.counts), self.state.notes[0] if self.state.notes else None, self._selected_status())
+        if heard != self._heard:
+            self._heard = heard
+            self.paint_frame()
+
+    def _selected_status(self) -> object:
+        run = self.state.run(self.table.selected)
+        return run and (run.status, run.checkpoints > 0, run.held)
 
     def state_changed(self, touched: set[str]) -> None:
         if self.table.selected in touched or not touched:
@@ -172,6 +184,10 @@ class FleetScreen(ConsoleScreen):
             said.append(Span(", keys act on them, esc unmarks", "dim"))
         return [*lines, line(" ", *said)] if said else lines
 
+    def _paint_selected(self) -> None:
+        self.paint_detail()
+        self.paint_frame()
+
     def _detail_soon(self) -> None:
         wait = self._detail_at + DETAIL_EVERY_S - time.monotonic()
         if wait <= 0:
@@ -203,8 +219,10 @@ class FleetScreen(ConsoleScreen):
         return [run] if run is not None else []
 
     def on_fleet_table_selected(self, event: FleetTable.Selected) -> None:
-        self.paint_detail()
-        self.paint_frame()
+        # The cursor is painted first: a held key must not wait for the detail of every run it passes.
+        if self._detail_due is not None:
+            self._detail_due.stop()
+        self._detail_due = self.set_timer(SELECTED_AFTER_S, self._paint_selected)
         if event.run is not None:
             self.console_app.look_at(event.run)
 
