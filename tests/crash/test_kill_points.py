@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
-import psutil
 import pytest
 
 from store.events import Kind
 from store.states import Status
+from tests.support.crash_shares import spread
 from tests.support.crash_world import CrashWorld
 
 KILLING: dict[str, dict[str, Any]] = {
@@ -19,15 +18,15 @@ KILLING: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("victim", ["agent", "runtime", "both"])
-@pytest.mark.parametrize("at", ["before", "after"])
-@pytest.mark.parametrize("point", KILLING)
-@pytest.mark.parametrize("acting", [True, False], ids=["acting", "held"])
+@pytest.mark.parametrize(
+    ("where", "point", "at", "victim"),
+    spread(["acting", "held"], tuple(KILLING), ["before", "after"], ["agent", "runtime", "both"]),
+)
 async def test_somebody_dies_while_a_kill_is_under_way_and_the_run_is_killed_for_good(
-    crash: CrashWorld, acting: bool, point: str, at: str, victim: str
+    crash: CrashWorld, where: str, point: str, at: str, victim: str
 ) -> None:
     await crash.faulty_runtime(**KILLING[point], at=at, victim=victim)
-    run = await (crash.staying_agent() if acting else crash.held_agent())
+    run = await (crash.staying_agent() if where == "acting" else crash.held_agent())
     pid = (await crash.run(run)).pid
     assert pid is not None
     await crash.insist("kill", run)
@@ -38,10 +37,10 @@ async def test_somebody_dies_while_a_kill_is_under_way_and_the_run_is_killed_for
     killed = await crash.until(run, lambda now: now.status is Status.KILLED)
     assert killed.checkpoint is None and killed.in_flight == ()
     events = await crash.check(run)
-    if acting:
+    if where == "acting":
         assert [event.body["tool"] for event in events if event.kind == Kind.DOUBT] == ["send"]
         assert [doubt["tool"] for doubt in killed.evidence["in_doubt"]] == ["send"]
-    await gone(pid)
+    await crash.until_gone(pid)
     assert not (await crash.ask("resume", run)).applied
     async with await crash.supervisor.reader() as reader:
         assert (await reader.checkpoints(run), await reader.actions(run)) == ([], [])
@@ -62,9 +61,3 @@ async def test_a_kill_of_a_run_without_a_process_is_finished_by_the_successor(cr
     await crash.until(run, lambda now: now.status is Status.KILLED)
     await crash.check(run)
     assert not crash.home.launch(run).exists()
-
-
-async def gone(pid: int) -> None:
-    """The process is no more, or a zombie."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from store.states import Status
+from tests.support.crash_shares import spread
 from tests.support.crash_world import CrashWorld
 
 VICTIMS = ("agent", "runtime", "both")
@@ -56,9 +57,7 @@ AROUND_A_PAUSE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("at", ["before", "after"])
-@pytest.mark.parametrize("point", AROUND_A_PAUSE)
+@pytest.mark.parametrize(("point", "at", "victim"), spread(tuple(AROUND_A_PAUSE), ["before", "after"], VICTIMS))
 async def test_somebody_dies_around_a_commit_of_a_pause(crash: CrashWorld, point: str, at: str, victim: str) -> None:
     await crash.faulty_runtime(**AROUND_A_PAUSE[point], at=at, victim=victim)
     run = await crash.staying_agent()
@@ -102,9 +101,7 @@ RESUMING: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("at", ["before", "after"])
-@pytest.mark.parametrize("point", RESUMING)
+@pytest.mark.parametrize(("point", "at", "victim"), spread(tuple(RESUMING), ["before", "after"], VICTIMS))
 async def test_somebody_dies_while_a_paused_run_is_resumed(crash: CrashWorld, point: str, at: str, victim: str) -> None:
     run = await crash.held_agent()
     if point != "released":

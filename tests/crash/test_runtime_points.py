@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.crash_shares import spread
 from tests.support.crash_world import CrashWorld, is_sound
 
 POINTS: dict[str, dict[str, Any]] = {
@@ -23,9 +24,9 @@ POINTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("victim", ["agent", "runtime", "both"])
-@pytest.mark.parametrize("at", ["before", "after"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("point", "at", "victim"), spread(tuple(POINTS), ["before", "after"], ["agent", "runtime", "both"])
+)
 async def test_nothing_is_lost_or_done_twice_when_around_a_commit_somebody_dies(
     crash: CrashWorld, point: str, at: str, victim: str
 ) -> None:

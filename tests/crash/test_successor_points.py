@@ -8,6 +8,7 @@ import pytest
 
 from store.events import Kind
 from store.states import Status
+from tests.support.crash_shares import spread
 from tests.support.crash_world import CrashWorld
 
 RECOVERY: dict[str, dict[str, Any]] = {
@@ -23,8 +24,7 @@ RECOVERY: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("at", ["before", "after"])
-@pytest.mark.parametrize("point", RECOVERY)
+@pytest.mark.parametrize(("point", "at"), spread(tuple(RECOVERY), ["before", "after"]))
 async def test_a_successor_that_dies_while_it_puts_things_right_leaves_them_to_the_next(
     crash: CrashWorld, point: str, at: str
 ) -> None:
@@ -91,6 +91,7 @@ if raw.welcome["state"] is None:
     for n in range(3):
         raw.checkpoint(f"c{n}", n)
     raw.ask(t="fail", id="f", message="enough")
+    sys.exit()
 wait_for(HERE / "go")
 raw.complete()
 """

@@ -1,8 +1,9 @@
 """An agent under the SDK that appends to a ledger: `crash_agent.py SETTINGS`, a JSON object.
 
-folder, home: paths.  items: how many to send (0: until the test makes a file `enough`).  every: items between two
+folder, home: paths.  items: how many to send (0: as many as the test writes into a file `enough`).  every: items between two
 checkpoints.  style: plain | keyed | together (three at once, in asyncio).  stay_at: an item whose action lasts until the
-test makes a file `go-RUN`.  point, nth, victim: see `crash_points`.
+test makes a file `go-RUN`.  pace_s: seconds before and after each item.  part: see `crash_parts`.  point, nth, victim:
+see `crash_points`.
 """
 
 from __future__ import annotations
@@ -62,10 +63,6 @@ def watch_the_link() -> None:
     _link.Link.send, _link.Link.receive = sending, receiving  # type: ignore[method-assign]
 
 
-def more(n: int) -> bool:
-    return n < settings["items"] if settings["items"] else not (points.folder / "enough").exists()
-
-
 def expect(n: int, result: str) -> None:
     if result != f"sent {n}":
         points.complain(f"item {n} returned {result!r}")
@@ -74,13 +71,13 @@ def expect(n: int, result: str) -> None:
 def main() -> None:
     with agentwatch.start() as run:
         n = saved = run.state["next"] if run.state else 0
-        while more(n):
+        while points.more(n):
             with run.step(f"item {n}"):
                 words = f"worded in attempt {run.attempt}"
                 expect(n, send_keyed(n, words) if settings["style"] == "keyed" else send(n))
                 look(n)
             n += 1
-            if n - saved >= settings["every"] or not more(n):
+            if n - saved >= settings["every"] or not points.more(n):
                 run.checkpoint({"next": n})
                 points.acknowledged({"next": n})
                 saved = n
@@ -92,7 +89,7 @@ def main() -> None:
 async def main_together() -> None:
     async with agentwatch.start() as run:
         n = run.state["next"] if run.state else 0
-        while more(n):
+        while points.more(n):
             async with run.step(f"items {n} to {n + 2}"):
                 results = await asyncio.gather(*(send_together(n + k) for k in range(3)))
             for k, result in enumerate(results):

@@ -58,6 +58,9 @@ class Points:
         self._nth: int = settings.get("nth", 1)
         self._victim: str = settings.get("victim", "")
         self._stay_at: int = settings.get("stay_at", -1)
+        self._pace_s: float = settings.get("pace_s", 0.0)
+        self._items: int = settings["items"]
+        self._part: str = settings.get("part", "")
         self._passed = 0
         self._asked: dict[str, str] = {}
 
@@ -108,13 +111,28 @@ class Points:
     # --- ledgers
 
     def act(self, n: int) -> str:
-        """The external action: a line in the ledger."""
+        """The external action: a line in the ledger, or whatever `part` is."""
         self.pass_by("action has not happened")
         if n == self._stay_at:
             self._stay()
-        note(self.folder / f"ledger-{self.run}", f"{n} {self.attempt}")
+        time.sleep(self._pace_s)
+        if self._part:
+            # Only an agent has this folder on its path.
+            import crash_parts
+
+            crash_parts.do(self._part, n)
+        else:
+            note(self.folder / f"ledger-{self.run}", f"{n} {self.attempt}")
+        time.sleep(self._pace_s)
         self.pass_by("action has happened")
         return f"sent {n}"
+
+    def more(self, n: int) -> bool:
+        """Whether item `n` is to be sent: all of `items`, or for as long as the test does not say how many."""
+        enough = self.folder / "enough"
+        if self._items or enough.exists():
+            return n < (self._items or int(enough.read_text("ascii")))
+        return True
 
     def look(self, n: int) -> str:
         """An action that may happen as often as it likes."""

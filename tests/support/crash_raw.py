@@ -111,7 +111,7 @@ def main() -> None:
     n = saved = (client.welcome["state"] or {"next": 0})["next"]
     covers = None
     while True:
-        enough = n >= settings["items"] if settings["items"] else (points.folder / "enough").exists()
+        enough = not points.more(n)
         if n > saved and (n - saved >= settings["every"] or enough):
             state = {"next": n}
             client.ask(

@@ -14,18 +14,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from runtime.process import members
 from store import control
 from store.errors import AgentwatchError
 from store.events import Kind
+from store.home import Beat
 from store.launch import Launch, PolicySource, write_launch
 from store.projection import project
-from store.records import Event, Run
-from store.states import AT_REST, TRANSITIONS, Status
+from store.records import Action, Event, Run
+from store.states import AT_REST, FINAL, TRANSITIONS, Status
 from tests.support.world import DEADLINE_S, SUPPORT, World
 
 ROOT = SUPPORT.parents[1]
@@ -83,12 +86,44 @@ class CrashWorld(World):
             )
             await asyncio.sleep(0.005)
 
+    async def beat_where(self, condition: Callable[[Beat], bool]) -> str:
+        """Wait for a sign of life that meets a condition; the trouble it tells of."""
+        deadline = time.monotonic() + DEADLINE_S
+        while (beat := self.home.beat()) is None or not condition(beat):
+            assert time.monotonic() < deadline, f"{beat}\n{self.runtime_log()}"
+            await asyncio.sleep(0.02)
+        return beat.trouble
+
+    async def until_gone(self, pid: int) -> None:
+        """Wait until a process has ended."""
+        deadline = time.monotonic() + DEADLINE_S
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
     async def runtime_gone(self) -> None:
         """Wait until no runtime holds the home."""
         deadline = time.monotonic() + DEADLINE_S
         while self.home.runtime_alive():
             assert time.monotonic() < deadline, "the runtime lives"
             await asyncio.sleep(0.005)
+
+    def runtime_pid(self) -> int | None:
+        """The runtime's process, or None while there is none."""
+        beat = self.home.beat()
+        if beat is None or not self.home.runtime_alive():
+            return None
+        with contextlib.suppress(psutil.Error):
+            return beat.pid if str(self.home.root) in psutil.Process(beat.pid).cmdline() else None
+        return None
+
+    async def agent_pid(self, run: str) -> int | None:
+        """The main process of a run, or None while there is none."""
+        with contextlib.suppress(AgentwatchError, KeyError, psutil.Error):
+            pid = (await self.run(run)).pid
+            if pid is not None and psutil.Process(pid).environ().get("AGENTWATCH_RUN") == run:
+                return pid
+        return None
 
     async def strike(self, victim: str, run: str) -> None:
         """SIGKILL the agent, the runtime, or both."""
@@ -121,36 +156,65 @@ class CrashWorld(World):
 
     async def bring_to_an_end(self, *runs: str, deadline_s: float = END_DEADLINE_S) -> None:
         """Resume what stopped and answer what is in doubt, from the ledger, until every run is at its end."""
-        deadline = time.monotonic() + deadline_s
-        left = list(runs)
-        while left:
-            assert time.monotonic() < deadline, await self._account(left)
+        async with self.nursing(*runs):
+            deadline = time.monotonic() + deadline_s
+            while await self._going_on(runs):
+                assert time.monotonic() < deadline, await self._account(runs)
+                await asyncio.sleep(0.02)
+
+    async def _going_on(self, runs: Iterable[str]) -> bool:
+        """Whether some of the runs are not at their end."""
+        with contextlib.suppress(AgentwatchError):
+            async with await self.supervisor.reader() as reader:
+                known = (await reader.fleet()).runs
+            return any(run not in known or known[run].status not in FINAL for run in runs)
+        return True
+
+    @contextlib.asynccontextmanager
+    async def nursing(self, *runs: str) -> AsyncIterator[None]:
+        """Meanwhile the runtime is started again whenever it is gone, and runs get what they need."""
+        enough, nobody_asks = asyncio.Event(), asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_up(nobody_asks))
+            nurses = [tasks.create_task(self._nurse(run, enough)) for run in runs]
+            try:
+                yield
+            finally:
+                enough.set()
+                await asyncio.wait(nurses)
+                nobody_asks.set()
+
+    async def _keep_up(self, enough: asyncio.Event) -> None:
+        while not enough.is_set():
             with contextlib.suppress(AgentwatchError):
                 await self.supervisor.ensure_runtime()
-                left = [run for run in left if not await self.nurse(run)]
             await asyncio.sleep(0.02)
 
-    async def nurse(self, run: str) -> bool:
-        """Do what the run needs now; True once it has come to its end."""
-        async with await self.supervisor.reader() as reader:
-            fleet = await reader.fleet()
-            now = fleet.runs.get(run)
-            actions = await reader.actions(run)
-        if now is None:
-            return False
+    async def _nurse(self, run: str, enough: asyncio.Event) -> None:
+        while not enough.is_set():
+            # Refused, unanswered, or no runtime for the moment: it is looked at again.
+            with contextlib.suppress(AgentwatchError):
+                async with await self.supervisor.reader() as reader:
+                    now = (await reader.fleet()).runs.get(run)
+                    actions = await reader.actions(run)
+                if now is not None:
+                    await self._tend(run, now, actions)
+            await asyncio.sleep(0.05)
+
+    async def _tend(self, run: str, now: Run, actions: list[Action]) -> None:
+        """Do what an operator would who can look at the ledger."""
         if now.status is Status.NEEDS_REVIEW:
             for action in actions:
                 if action.in_doubt:
                     answer = {"outcome": "done", "result": f"sent {action.args['n']}"}
-                    if not self.happened(run, action.args["n"]):
+                    if not self.truth(run, action.args["n"]):
                         answer = {"outcome": "retry"}
                     await self.ask("resolve", run, attempt=now.attempt, action=action.id, **answer)
         elif now.resumable:
             await self.ask("resume", run)
-        return now.status in (Status.COMPLETED, Status.KILLED)
 
-    def happened(self, run: str, n: int) -> bool:
-        """What the ledger says of item `n`."""
+    def truth(self, run: str, n: int) -> bool:
+        """Whether item `n` happened, as the ledger says."""
         return any(line.split()[0] == str(n) for line in self.lines(f"ledger-{run}"))
 
     async def _account(self, runs: Iterable[str]) -> str:
@@ -172,7 +236,10 @@ class CrashWorld(World):
     # --- what the record and the ledgers say
 
     async def check(self, run: str, *, items: int | None = None) -> list[Event]:
-        """Hold the record of a run at its end to everything that is promised.  Returns its events."""
+        """Hold the record of a run at its end to everything that is promised.  Returns its events.
+
+        `items`: how many of them a completed run has sent.
+        """
         async with await self.supervisor.reader() as reader:
             now = (await reader.fleet()).runs[run]
             events = await reader.events_of(now.last_seq, 1_000_000)
@@ -206,9 +273,9 @@ class CrashWorld(World):
         assert not without, f"done without an intent on record: {without}"
         twice = [n for n, count in Counter(n for n, _ in lines).items() if count > 1]
         assert not twice, f"done twice: {twice}"
-        if now.status is Status.COMPLETED:
-            final = items if items is not None else max(json.loads(line)["next"] for line in self.lines(f"saved-{run}"))
-            assert sorted(n for n, _ in lines) == list(range(final)), "something was not done"
+        if items is not None:
+            assert now.status is Status.COMPLETED
+            assert sorted(n for n, _ in lines) == list(range(items)), "not everything was done"
 
 
 def _chain_is_whole(events: list[Event]) -> None:

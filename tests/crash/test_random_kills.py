@@ -1,0 +1,70 @@
+"""A fleet of ten agents under random kills: of an agent, of the runtime, of both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+
+import pytest
+
+from tests.support.crash_world import CrashWorld, is_sound
+
+FLEET = ("plain", "plain", "plain", "keyed", "keyed", "together", "together", "raw", "raw", "raw")
+VICTIMS = ("agent", "runtime", "both")
+
+
+@pytest.mark.parametrize(
+    ("seed", "kills"),
+    [
+        pytest.param(1, 20, marks=pytest.mark.timeout(400)),
+        pytest.param(2, 300, marks=[pytest.mark.rare, pytest.mark.timeout(3600)]),
+    ],
+)
+async def test_a_fleet_loses_nothing_and_does_nothing_twice_under_random_kills(
+    crash: CrashWorld, seed: int, kills: int
+) -> None:
+    dice = random.Random(seed)
+    runs = [
+        await crash.send_items(raw=style == "raw", style=style, items=0, every=3, pace_s=0.01, agent=f"{style}-{place}")
+        for place, style in enumerate(FLEET)
+    ]
+    try:
+        struck: Counter[str] = Counter()
+        async with crash.nursing(*runs):
+            for _ in range(kills):
+                await asyncio.sleep(dice.uniform(0.0, 0.4))
+                struck += await strike(crash, dice.choice(VICTIMS), dice.choice(runs))
+        items = 30 + 3 * (max(len(crash.lines(f"ledger-{run}")) for run in runs) // 3)
+        (crash.folder / "enough.new").write_text(str(items), "ascii")
+        (crash.folder / "enough.new").rename(crash.folder / "enough")
+        await crash.bring_to_an_end(*runs, deadline_s=600.0)
+        for run in runs:
+            await crash.check(run, items=items)
+        crash.kill_runtime()
+        assert is_sound(crash.home.journal)
+    except BaseException as error:
+        error.add_note(f"seed {seed}, {kills} kills")
+        raise
+    attempts = sum(len({line.split()[1] for line in crash.lines(f"ledger-{run}")}) for run in runs)
+    print(f"seed {seed}: {dict(struck)} killed, {items} items of each run sent once, in {attempts} attempts")
+
+
+async def strike(crash: CrashWorld, victim: str, run: str) -> Counter[str]:
+    """Kill whoever is to die once all of them live, and count them."""
+    while True:
+        runtime, agent = crash.runtime_pid(), await crash.agent_pid(run)
+        if runtime is not None and agent is not None:
+            break
+        await asyncio.sleep(0.005)
+    pids = {"agent": [agent], "runtime": [runtime], "both": [runtime, agent]}[victim]
+    killed: Counter[str] = Counter()
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            killed["runtime" if pid == runtime else "agent"] += 1
+        except ProcessLookupError:
+            killed["ended before"] += 1
+    return killed
