@@ -8,15 +8,28 @@ from agentwatch._wire import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _NEVER_ARRIVED = frozenset({errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN})
 _THROTTLED = 429
+_LOST = frozenset(
+    {
+        "CancelledError",
+        "RemoteDisconnected",
+        "IncompleteRead",
+        "ReadTimeout",
+        "ReadError",
+        "SMTPServerDisconnected",
+        "ServerDisconnectedError",
+        "Stopped",
+    }
+)
 _DEEPEST = 8
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """The `error` of an `action.end`: {type, message, happened?, status?, retry_after_s?}."""
+    """The `error` of an `action.end`: {type, message, happened?, answered?, status?, retry_after_s?}."""
     told: dict[str, Any] = {"type": text(type(error).__name__, 200), "message": text(_message(error))}
     status, after = _status(error), None
     if status is not None:
@@ -29,6 +42,8 @@ def describe(error: BaseException) -> dict[str, Any]:
         told["happened"] = said
     elif status == _THROTTLED or (status is None and _never_arrived(error)):
         told["happened"] = False
+    elif status is None and _no_answer(error):
+        told["answered"] = False
     return told
 
 
@@ -40,25 +55,39 @@ def _message(error: BaseException) -> str:
 
 
 def _never_arrived(error: BaseException) -> bool:
-    """Whether the connection was refused or had nowhere to go.
+    """Whether the connection was refused or had nowhere to go."""
+    return any(
+        isinstance(seen, ConnectionRefusedError)
+        or type(seen).__name__ == "gaierror"
+        or (isinstance(seen, OSError) and seen.errno in _NEVER_ARRIVED)
+        for seen in _layers(error)
+    )
 
-    Only what the exception wraps is followed, never `__context__`: an earlier attempt at something else whose failure
-    was being dealt with proves nothing about this one.
+
+def _no_answer(error: BaseException) -> bool:
+    """Whether it was cancelled, timed out or lost its connection, so that nobody knows whether it happened."""
+    return not isinstance(error, Exception) or any(
+        isinstance(seen, (TimeoutError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError))
+        or type(seen).__name__ in _LOST
+        for seen in _layers(error)
+    )
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what it wraps.
+
+    `__context__` is never followed: an earlier attempt at something else whose failure was being dealt with proves
+    nothing about this one.
     """
-    seen: object = error
+    seen: BaseException | None = error
     for _ in range(_DEEPEST):
-        if isinstance(seen, ConnectionRefusedError) or type(seen).__name__ == "gaierror":
-            return True
-        if isinstance(seen, OSError) and seen.errno in _NEVER_ARRIVED:
-            return True
-        inner = _wrapped(seen)
-        if inner is None:
-            return False
-        seen = inner
-    return False
+        if seen is None:
+            return
+        yield seen
+        seen = _wrapped(seen)
 
 
-def _wrapped(error: object) -> BaseException | None:
+def _wrapped(error: BaseException) -> BaseException | None:
     args = getattr(error, "args", None)
     first = args[0] if isinstance(args, tuple) and args else None
     for inner in (getattr(error, "__cause__", None), getattr(error, "reason", None), first):

@@ -59,7 +59,16 @@ class Traits:
 class Call:
     """An action with its arguments.  Each try of it has an id of its own."""
 
-    def __init__(self, client: Client, traits: Traits, args: dict[str, Any], key: Key | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        traits: Traits,
+        args: dict[str, Any],
+        key: Key | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> None:
+        self._repeatable = repeatable
         self.client = client
         self._traits = traits
         self._args = args
@@ -73,6 +82,8 @@ class Call:
         """What was recorded, once `begin` said that the action is not to be done."""
         self.gave_up = ""
         """Why the runtime wants no further try."""
+        self.happened = False
+        """A person said that the action happened though it failed: its `result` is what they gave."""
 
     # --- as a whole, with its retries
 
@@ -91,6 +102,8 @@ class Call:
                 self.succeeded(result)
                 return result
             delay_s = self.failed(failure)
+            if self.happened:
+                break
             if delay_s is None:
                 self._give_up(failure)
             else:
@@ -114,6 +127,8 @@ class Call:
                 self.succeeded(result, block=False)
                 return result
             delay_s = await self.failed_async(failure)
+            if self.happened:
+                break
             if delay_s is None:
                 self._give_up(failure)
             else:
@@ -200,6 +215,8 @@ class Call:
             fields["key"] = _short(self._key(args))
         if traits.poll:
             fields["poll"] = True
+        if not self._repeatable:
+            fields["retry"] = False
         for name in ("dependency", "replay", "timeout_s", "check_hint"):
             if getattr(traits, name) is not None:
                 fields[name] = getattr(traits, name)
@@ -244,6 +261,9 @@ class Call:
     def _after_failure(self, answer: dict[str, Any]) -> float | None:
         if answer.get("verdict") == "stop":
             raise stopped(answer)
+        if answer.get("happened"):
+            self.happened, self.result = True, answer.get("result")
+            return None
         delay_s = answer.get("retry_after_s")
         if isinstance(delay_s, (int, float)):
             return max(0.0, float(delay_s))

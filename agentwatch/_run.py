@@ -82,31 +82,39 @@ class Action:
             raise Replayed(self._tool, self._call.result)
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if self._call is None:
-            return
+            return False
         if error is None:
             self._call.succeeded(self.result)
         elif isinstance(error, Exception):
             self.retry_after_s = self._call.failed(error)
-            self._give_up(error)
+            return self._failed(error)
         else:
             self._call.interrupted(error)
+        return False
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if self._call is None:
-            return
+            return False
         if error is None:
             self._call.succeeded(self.result, block=False)
         elif isinstance(error, Exception):
             self.retry_after_s = await self._call.failed_async(error)
-            self._give_up(error)
+            return self._failed(error)
         else:
             self._call.interrupted(error, block=False)
+        return False
 
-    def _give_up(self, error: Exception) -> None:
-        if self._call is not None and self._call.gave_up:
+    def _failed(self, error: Exception) -> bool:
+        """Whether the exception is dealt with: a person said that the action happened."""
+        assert self._call is not None
+        if self._call.happened:
+            self.result = self._call.result
+            return True
+        if self._call.gave_up:
             raise ToolFailed(self._call.gave_up) from error
+        return False
 
 
 class _Face:
@@ -217,7 +225,7 @@ class _Face:
         if self._client is None:
             return Action(None, tool)
         named = None if key is None else lambda _: str(key)
-        return Action(Call(self._client, traits, dict(args or {}), named), tool)
+        return Action(Call(self._client, traits, dict(args or {}), named, repeatable=False), tool)
 
     def _tell(self, fields: dict[str, Any]) -> None:
         if self._client is not None:

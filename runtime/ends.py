@@ -41,6 +41,10 @@ class Ends:
         action = live.actions.get(message.id)
         if action is not None and not message.ok and not action.idempotent and unknown_outcome(message.error):
             assert message.error is not None
+            if live.ending is not None:
+                # Nobody can be asked any more while the process ends: its intent stays open, and is in doubt then.
+                connection.send(wire.frame("ended", id=message.id, retry_after_s=None))
+                return
             self._review.ask_outcome(live, connection, action, message.error)
             return
         if action is not None:

@@ -106,7 +106,7 @@ class Gate:
             return
         connection.run, connection.pid = message.run, message.pid
         live.connections.add(connection)
-        self._core.record(live, Kind.HELLO, {"pid": message.pid, "sdk": message.sdk})
+        self._core.record(live, Kind.HELLO, {"pid": message.pid, "sdk": message.sdk, "goal": message.goal})
         self._lifecycle.shown_life(live, "its first word came")
         self._core.after_commit(partial(connection.send, self._welcome(live, message)))
 
@@ -271,7 +271,9 @@ class Gate:
     def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, recorded: Action) -> None:
         live.replayed[message.id] = recorded
         body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
-        self._core.record(live, Kind.REPLAYED, body)
+        event = self._core.record(live, Kind.REPLAYED, body)
+        if recorded.kept:
+            self._core.journal.put_action(msgspec.structs.replace(recorded, kept=False, seq=event.seq))
         self._answer_replay(call, message.id, recorded)
 
     def _answer_replay(self, call: Waiting, ident: str, recorded: Action) -> None:
@@ -327,7 +329,7 @@ class Gate:
         covers = live.ends.get(message.covers or "", live.began_seq)
         live.saved[message.id] = ref.number
         live.ends = {ident: seq for ident, seq in live.ends.items() if seq >= covers}
-        live.replayable.clear()
+        live.replayable = [action for action in live.replayable if action.kept]
         self._core.journal.put_checkpoint(live.run, ref, covers, state.decode("utf-8"))
         body: dict[str, Json] = {"id": message.id, "number": ref.number, "step": ref.step, "label": ref.label}
         body |= {"size_bytes": ref.size_bytes, "digest": ref.digest, "covers": message.covers}

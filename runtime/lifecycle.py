@@ -75,7 +75,7 @@ class Lifecycle:
         covered = journal.covered(live.run, live.checkpoint) if live.checkpoint is not None else 0
         done = [action for action in journal.actions(live.run) if action.ended_at is not None]
         live.keyed = {action.key: action for action in done if action.key is not None}
-        live.replayable = [action for action in done if action.key is None and action.seq > covered]
+        live.replayable = [action for action in done if action.key is None and (action.kept or action.seq > covered)]
         live.actions.clear()
         live.ends.clear()
         live.saved.clear()
@@ -214,7 +214,10 @@ class Lifecycle:
             live, Status.PAUSED, f"held at a safe point, asked by {order.by}",
             reason=order.reason, why=order.why, evidence=order.evidence, held=True,
         )  # fmt: skip
-        self._core.later(live, live.policy.pause.hold_s, partial(self._hold_over, live))
+        if order.park:
+            self.park(live, "asked to")
+        else:
+            self._core.later(live, live.policy.pause.hold_s, partial(self._hold_over, live))
 
     def _hold_over(self, live: LiveRun) -> None:
         if self._core.run(live).held:

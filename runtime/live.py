@@ -28,6 +28,8 @@ class PauseOrder(msgspec.Struct, frozen=True):
     reason: StopReason
     why: str
     evidence: dict[str, Json] = {}
+    park: bool = False
+    """Not held at the safe point, but parked there."""
 
 
 class Outcome(StrEnum):

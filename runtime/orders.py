@@ -127,8 +127,10 @@ class Orders:
             raise Refused(f"{run.agent} is {run.status} and will be at rest in a moment.")
         park, force = bool(command.args.get("park")), bool(command.args.get("force"))
         if live.pause is None:
-            order = PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}")
+            order = PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}", park=park)
             self._lifecycle.ask_pause(live, order)
+        elif park and not live.pause.park:
+            live.pause = msgspec.structs.replace(live.pause, park=True)
         elif not (park or force):
             raise Refused(f"A pause is asked for already and waits for {self._lifecycle.waits_for(live)}.")
         return self._depth(live, park=park, force=force)
@@ -136,10 +138,12 @@ class Orders:
     def _depth(self, live: LiveRun, *, park: bool, force: bool) -> str:
         run = self._core.run(live)
         held = run.status is Status.PAUSED
-        if force or (park and held):
+        if force or (park and held and live.ending is None):
             doubts = [action.tool for action in live.in_the_middle if not action.idempotent]
             self._lifecycle.park(live, "asked to")
             return f"paused by force; in doubt: {', '.join(doubts)}" if doubts else "paused, its process is being ended"
+        if live.ending is not None:
+            return "paused, its process is being ended"
         if held:
             return "frozen: it lives in memory alone" if run.frozen else "paused, held at a safe point"
         return f"pausing: waits for {self._lifecycle.waits_for(live)}"

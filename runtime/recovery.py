@@ -110,7 +110,7 @@ class Recovery:
                 action
                 for action in done.values()
                 if action.key is None
-                and action.seq > covered
+                and (action.kept or action.seq > covered)
                 and action.attempt < attempt.attempt
                 and action.id not in consumed
             ]

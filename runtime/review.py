@@ -27,6 +27,7 @@ NO_ANSWER = frozenset(
         "ReadError",
         "SMTPServerDisconnected",
         "KeyboardInterrupt",
+        "Stopped",
     }
 )
 """Failures of well-known libraries after which nobody knows whether the action happened."""

@@ -54,6 +54,7 @@ class Hello(Frame, tag="hello", frozen=True):
     token: str
     pid: int
     sdk: str = ""
+    goal: Name = ""
     state: bool = False
 
 

@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
     # --- said by the agent
     HELLO = "agent.hello"
-    """pid, sdk, parent? """
+    """pid, sdk, goal (in the agent's words; counts where the run was given none)"""
     STEP_BEGIN = "step.begin"
     """n (1-based), name"""
     STEP_END = "step.end"

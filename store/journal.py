@@ -238,6 +238,7 @@ class Journal:
             _encode(action.result).decode() if action.ended_at is not None else None,
             action.seq,
             action.check_hint,
+            action.kept,
             action.unavailable,
             action.in_doubt,
         )
@@ -247,7 +248,7 @@ class Journal:
     def resolve(self, action: Action, happened: bool, result: Json, seq: int, at: float) -> None:
         """Queue the answer to a doubt: what happened is kept for replay, what did not is forgotten."""
         if happened:
-            self.put_action(replace(action, in_doubt=False, ended_at=at, result=result, seq=seq))
+            self.put_action(replace(action, in_doubt=False, kept=True, ended_at=at, result=result, seq=seq))
         else:
             self.drop_action(action.run, action.id)
 
@@ -333,8 +334,8 @@ CHAIN = (
 """The newest ?2 events of a run, newest first, from its event ?1 backwards."""
 
 ACTION_COLUMNS = (
-    "run, id, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, check_hint, unavailable, "
-    "in_doubt"
+    "run, id, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, check_hint, "
+    "kept, unavailable, in_doubt"
 )
 CHECKPOINT_COLUMNS = "number, step, label, at, size_bytes, digest, attempt"
 
@@ -346,7 +347,24 @@ def event_of(row: tuple[Any, ...]) -> Event:
 
 def action_of(row: tuple[Any, ...]) -> Action:
     """An action from a row with `ACTION_COLUMNS`."""
-    run, ident, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, hint, lost, doubt = row
+    (
+        run,
+        ident,
+        attempt,
+        tool,
+        args,
+        digest,
+        key,
+        idempotent,
+        began_at,
+        ended_at,
+        result,
+        seq,
+        hint,
+        kept,
+        lost,
+        doubt,
+    ) = row
     return Action(
         run=run,
         id=ident,
@@ -361,6 +379,7 @@ def action_of(row: tuple[Any, ...]) -> Action:
         result=msgspec.json.decode(result) if result is not None else None,
         seq=seq,
         check_hint=hint,
+        kept=bool(kept),
         unavailable=bool(lost),
         in_doubt=bool(doubt),
     )

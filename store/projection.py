@@ -93,6 +93,10 @@ def _pause_asked(run: Run, event: Event, body: Changes, changes: Changes) -> Non
     changes["waits_for"] = body.get("waits_for") or ""
 
 
+def _hello(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes.update(sdk=True, goal=run.goal or body.get("goal") or "")
+
+
 def _step_begin(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["step"] = body["n"]
     changes["step_name"] = body.get("name") or ""
@@ -187,7 +191,7 @@ _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.PAUSE_ASKED: _pause_asked,
     Kind.PAUSE_WITHDRAWN: _set(pause_asked=False, waits_for=""),
     Kind.RULING: _ruling,
-    Kind.HELLO: _set(sdk=True),
+    Kind.HELLO: _hello,
     Kind.STEP_BEGIN: _step_begin,
     Kind.TASK: _task,
     Kind.USAGE: _usage,

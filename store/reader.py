@@ -14,7 +14,7 @@ import aiosqlite
 import msgspec
 
 from store.database import refuse_newer, translated
-from store.errors import AmbiguousRun, NoJournal, UnknownRun
+from store.errors import AmbiguousRun, NoJournal, StoreError, UnknownRun
 from store.home import Home
 from store.journal import ACTION_COLUMNS, CHAIN, CHECKPOINT_COLUMNS, action_of, event_of
 from store.projection import project
@@ -24,6 +24,18 @@ BUSY_POLL_S = 0.015
 IDLE_POLL_S = 0.1
 IDLE_AFTER_S = 2.0
 TAIL_BATCH = 5000
+
+
+async def _connected(path: Path, how: str) -> tuple[aiosqlite.Connection, int]:
+    """Open a file for reading and read its version.  A connection left open would keep the process from ending."""
+    db = await aiosqlite.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None)
+    try:
+        await db.execute("PRAGMA busy_timeout = 5000")
+        ((version,),) = await db.execute_fetchall("PRAGMA user_version")
+    except BaseException:
+        await db.close()
+        raise
+    return db, int(version)
 
 
 class Fleet:
@@ -84,23 +96,20 @@ class Reader:
         if not path.exists():
             raise NoJournal(f"Nothing has run in {home.root} yet: begin with `agentwatch run`.")
         try:
-            db = await aiosqlite.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+            db, version = await _connected(path, "mode=ro")
+        except sqlite3.OperationalError:
+            # A home that cannot be written: no shared-memory file can be made there.
             try:
-                await db.execute("PRAGMA busy_timeout = 5000")
-                row = await (await db.execute("PRAGMA user_version")).fetchone()
-            except sqlite3.OperationalError:
-                # A home that cannot be written: no shared-memory file can be made there.
-                await db.close()
-                db = await aiosqlite.connect(f"{path.as_uri()}?immutable=1", uri=True, isolation_level=None)
-                row = await (await db.execute("PRAGMA user_version")).fetchone()
+                db, version = await _connected(path, "immutable=1")
+            except sqlite3.Error as error:
+                raise translated(error, path) from error
         except sqlite3.Error as error:
             raise translated(error, path) from error
-        assert row is not None
         try:
-            refuse_newer(int(row[0]), path, "journal")
-            if int(row[0]) == 0:
+            refuse_newer(version, path, "journal")
+            if version == 0:
                 raise NoJournal(f"Nothing has run in {home.root} yet: begin with `agentwatch run`.")
-        except Exception:
+        except StoreError:
             await db.close()
             raise
         return cls(db, path)

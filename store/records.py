@@ -81,6 +81,8 @@ class Action(msgspec.Struct, frozen=True):
     """Event of its begin, or of its end once it ended."""
     check_hint: str | None = None
     """Where a person can see whether the action happened, in the tool's words."""
+    kept: bool = False
+    """A person said that it happened: no checkpoint ends this record before it is consumed."""
     unavailable: bool = False
     """It succeeded, but its result could not be recorded."""
     in_doubt: bool = False

@@ -39,6 +39,7 @@ class World:
         restart: int = 0,
         policy: str = "",
         agent: str = "agent",
+        goal: str = "a goal",
     ) -> str:
         """Start an agent: Python code that may `from raw import *`, or any command.  Returns the run's id."""
         run = secrets.token_hex(6)
@@ -52,7 +53,7 @@ class World:
             file.write_text(policy, "utf-8")
             source = PolicySource(file=str(file))
         env = {**os.environ, "PYTHONPATH": str(SUPPORT)}
-        launch = Launch(run, agent, "a goal", tuple(argv), str(self.folder), env, restart, source)
+        launch = Launch(run, agent, goal, tuple(argv), str(self.folder), env, restart, source)
         write_launch(self.home, launch)
         answer = await self.ask("start", run)
         assert answer.applied, answer.message

@@ -49,6 +49,7 @@ CREATE TABLE actions (
     result TEXT,
     seq INTEGER NOT NULL,
     check_hint TEXT,
+    kept INTEGER NOT NULL DEFAULT 0,
     unavailable INTEGER NOT NULL DEFAULT 0,
     in_doubt INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, id)

@@ -313,3 +313,48 @@ async def test_a_held_run_can_go_on_from_an_older_checkpoint(world: World) -> No
     assert (await world.ask("resume", run, checkpoint=1)).applied
     await world.until(run, lambda now: now.attempt == 2 and now.at_rest)
     assert world.lines("began") == [f"{run} 0", f"{run} 1"]
+
+
+async def test_what_a_person_said_happened_is_not_done_again_though_a_checkpoint_came_between(world: World) -> None:
+    run = await world.start(
+        """
+raw = Raw()
+attempt = raw.welcome["attempt"]
+raw.checkpoint(f"c{attempt}", {"n": 1})
+if raw.begin(f"a{attempt}", "send", {"to": "ann"})["verdict"] == "proceed":
+    note(HERE / "ledger", "sent")
+    if attempt == 1:
+        os.abort()
+    raw.end(f"a{attempt}")
+raw.complete()
+"""
+    )
+    await world.rest(run)
+    assert (await world.ask("resolve", run, action="a1", outcome="done")).applied
+    assert (await world.until(run, lambda now: now.attempt == 2 and now.at_rest)).status is Status.COMPLETED
+    assert world.lines("ledger") == ["sent"]
+
+
+@pytest.mark.parametrize(("outcome", "ledger", "results"), [("done", 1, ["it did"]), ("retry", 2, ["sent"])])
+async def test_a_tool_that_timed_out_returns_what_the_operator_says_or_is_tried_again(
+    world: World, outcome: str, ledger: int, results: list[str]
+) -> None:
+    run = await world.start(
+        """
+import agentwatch
+@agentwatch.tool()
+def send(to):
+    note(HERE / "ledger", "tried")
+    if len((HERE / "ledger").read_text().splitlines()) == 1:
+        raise TimeoutError("no answer")
+    return "sent"
+with agentwatch.start():
+    note(HERE / "results", send("ann"))
+"""
+    )
+    review = await world.rest(run)
+    assert (review.status, review.held) == (Status.NEEDS_REVIEW, False)
+    (doubt,) = review.in_flight
+    assert (await world.ask("resolve", run, action=doubt.id, outcome=outcome, result="it did")).applied
+    assert (await world.rest(run)).status is Status.COMPLETED
+    assert (len(world.lines("ledger")), world.lines("results")) == (ledger, results)

@@ -337,3 +337,17 @@ def _members(run: str) -> list[int]:
         except psutil.Error:
             continue
     return found
+
+
+async def test_a_park_asked_for_while_an_action_is_in_flight_is_remembered(world: World) -> None:
+    run = await world.start(SLOW_ACTION)
+    await world.file("acting")
+    assert (await world.ask("pause", run, park=True)).applied
+    world.touch("go")
+    parked = await world.until(run, lambda now: now.parked)
+    assert parked.reason is StopReason.USER_PAUSED
+
+
+async def test_the_agents_own_words_name_its_goal_where_nobody_gave_one(world: World) -> None:
+    run = await world.start("raw = Raw(goal='label every ticket')\nraw.complete()", goal="")
+    assert (await world.rest(run)).goal == "label every ticket"

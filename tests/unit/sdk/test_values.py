@@ -110,8 +110,10 @@ class Undecided(Exception):
         (_chained(RuntimeError("x"), ConnectionRefusedError()), {"type": "RuntimeError", "happened": False}),
         (Throttled("x"), {"type": "Throttled", "status": 429, "retry_after_s": 7.0, "happened": False}),
         (Undecided("x"), {"type": "Undecided", "happened": False}),
-        (TimeoutError("x"), {"type": "TimeoutError"}),
-        (ConnectionResetError("x"), {"type": "ConnectionResetError"}),
+        (TimeoutError("x"), {"type": "TimeoutError", "answered": False}),
+        (ConnectionResetError("x"), {"type": "ConnectionResetError", "answered": False}),
+        (_chained(RuntimeError("x"), TimeoutError()), {"type": "RuntimeError", "answered": False}),
+        (ValueError("x"), {"type": "ValueError"}),
     ],
 )
 def test_an_exception_tells_whether_it_proves_that_nothing_happened(error: Exception, told: dict[str, Any]) -> None:

@@ -1,0 +1,67 @@
+"""What becomes of a run whose processes are gone, as a table of situations."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.conclusion import conclude
+from runtime.live import Ending, Exit, Outcome
+from store.launch import Launch
+from store.records import Run
+from store.states import Status, StopReason
+
+LAUNCH = Launch("abc", "agent", "goal", ("x",), "/", {})
+RUN = Run("abc", "agent", "goal", 1.0, status=Status.RUNNING, attempt=1)
+DOUBT = [{"id": "a1", "tool": "send", "args": {}, "began_at": 1.0}]
+NATURAL = Ending(Outcome.NATURAL)
+
+
+@pytest.mark.parametrize(
+    ("said", "exit", "status", "reason", "why"),
+    [
+        ("", Exit(code=0), Status.COMPLETED, StopReason.COMPLETED, ""),
+        ("complete", Exit(code=1), Status.COMPLETED, StopReason.COMPLETED, ""),
+        ("complete", Exit(), Status.COMPLETED, StopReason.COMPLETED, ""),
+        ("fail", Exit(code=1), Status.STOPPED, StopReason.AGENT_FAILED, "no licence"),
+        ("", Exit(code=3), Status.STOPPED, StopReason.AGENT_CRASHED, "exit code 3"),
+        ("", Exit(signal="9 (SIGKILL)"), Status.STOPPED, StopReason.AGENT_CRASHED, "signal 9 (SIGKILL)"),
+        ("", Exit(), Status.STOPPED, StopReason.RUNTIME_LOST, "ended while no runtime watched"),
+        ("", None, Status.STOPPED, StopReason.RUNTIME_LOST, "ended while no runtime watched"),
+    ],
+)
+def test_an_end_by_itself(said: str, exit: Exit | None, status: Status, reason: StopReason, why: str) -> None:
+    run = Run(
+        **{name: getattr(RUN, name) for name in RUN.__struct_fields__} | {"said": said, "said_message": "no licence"}
+    )
+    ended = conclude(run, LAUNCH, NATURAL, exit, [], [])
+    assert (ended.status, ended.reason, ended.why) == (status, reason, why)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [NATURAL, Ending(Outcome.PARKED, StopReason.USER_PAUSED), Ending(Outcome.STOPPED, StopReason.TIMEOUT)],
+)
+def test_a_doubt_goes_to_review_whatever_ended_the_process(ending: Ending) -> None:
+    ended = conclude(RUN, LAUNCH, ending, Exit(code=1), DOUBT, [])
+    assert (ended.status, ended.evidence["in_doubt"]) == (Status.NEEDS_REVIEW, DOUBT)
+
+
+def test_a_kill_wins_over_everything_and_keeps_the_doubt_as_evidence() -> None:
+    ended = conclude(RUN, LAUNCH, Ending(Outcome.KILLED, by="ann"), Exit(code=0), DOUBT, [])
+    assert (ended.status, ended.reason, ended.evidence["in_doubt"]) == (Status.KILLED, StopReason.USER_KILLED, DOUBT)
+
+
+def test_a_restart_is_due_only_while_restarts_are_left_and_nothing_is_in_doubt() -> None:
+    launch = Launch("abc", "agent", "goal", ("x",), "/", {}, restart=1)
+    assert conclude(RUN, launch, NATURAL, Exit(code=1), [], []).restart
+    assert not conclude(RUN, launch, NATURAL, Exit(code=1), DOUBT, []).restart
+    spent = Run("abc", "agent", "goal", 1.0, status=Status.RUNNING, attempt=2, restarts=1)
+    assert not conclude(spent, launch, NATURAL, Exit(code=1), [], []).restart
+
+
+def test_a_held_process_that_dies_is_parked_with_its_reason() -> None:
+    held = Run(
+        "abc", "agent", "goal", 1.0, status=Status.PAUSED, reason=StopReason.LOOP_DETECTED, why="loop", held=True
+    )
+    ended = conclude(held, LAUNCH, NATURAL, Exit(signal="9 (SIGKILL)"), [], [])
+    assert (ended.status, ended.reason, ended.why) == (Status.PAUSED, StopReason.LOOP_DETECTED, "loop")
