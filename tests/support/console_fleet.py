@@ -386,6 +386,33 @@ def formatted(number: int) -> str:
     return f"{number:,}"
 
 
+def outage(maker: FleetMaker, name: str = "shop-api.example.com", runs: int = 6) -> None:
+    """A dependency that is down, and the runs that wait for it."""
+    for index in range(runs):
+        run = working(
+            maker,
+            f"b0{index:04d}",
+            f"price-watch-{index + 1:02d}",
+            "Watch 50 prices",
+            steps=20 + index,
+            of=50,
+            noun="price",
+            tool="get_price",
+            cost=0.2 + index / 50,
+            limit=1.0,
+            in_tool=None,
+        )
+        run.until(90)
+        run.add(Kind.HELD, tool="get_price", args={}, why=f"{name} is down", until=maker.now + 23)
+        why = f"{name} is down"
+        run.move(Status.WAITING, "held", why=why, due_at=maker.now + 23, waits_for=name, dependency=name)
+    failed = [[maker.now - 100 - n, n > 14] for n in range(20)]
+    body = {"recent": failed, "opened_at": maker.now - 90, "until": maker.now + 23, "opens": 2}
+    maker.journal.put_breaker(name, body)
+    maker.journal.put_breaker("mail.example.com", {"recent": [[maker.now - 5, True]] * 8})
+    maker.flush()
+
+
 def fleet(maker: FleetMaker) -> None:
     """Every situation at once."""
     looping(maker)

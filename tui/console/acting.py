@@ -15,6 +15,7 @@ from store.records import Action, CheckpointRef, Run
 from store.states import Status
 from tui.console import dialogs
 from tui.console.can import name, refusal
+from tui.console.doubts import doubts
 from tui.console.pages import questions
 from tui.console.verdict import observed
 
@@ -151,16 +152,19 @@ class ActingScreen(Screen[None]):
         if not runs:
             return
         run = runs[0]
-        open_ones = [action for action in await self.actions(run) if action.ended_at is None]
-        if not open_ones:
+        asked = doubts(run, self.console_app.state.window(run.run).events, await self.actions(run))
+        if not asked:
             self.console_app.push_why(run.run)
             return
-        action = open_ones[0]
+        first = asked[0]
         tail = run.evidence.get("log_tail")
-        body = partial(questions.doubt, run, action, len(open_ones) - 1, tail if isinstance(tail, list) else [])
-        answer = await self.ask(dialogs.AskDoubt(f"{name(run)}: did this happen ?", body))
+        body = partial(questions.doubt, run, first, len(asked) - 1, tail if isinstance(tail, list) else [])
+        dialog = dialogs.AskSame if first.why else dialogs.AskDoubt
+        answer = await self.ask(
+            dialog(f"{name(run)}: {'is this the same' if first.why else 'did this happen'} ?", body)
+        )
         if answer in ("done", "retry"):
-            self.send("resolve", run, attempt=run.attempt, action=action.id, outcome=answer)
+            self.send("resolve", run, attempt=run.attempt, action=first.id, outcome=answer)
         elif answer == "kill":
             self._kill()
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
@@ -21,9 +22,11 @@ from store.events import Kind
 from store.home import Home
 from store.reader import Fleet
 from store.records import Event, Run
+from tui.console import settings
 from tui.console.acting import ActingScreen
 from tui.console.can import name, refusal
 from tui.console.feed import Feed, Frame
+from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
 from tui.console.screens.fleet import FleetScreen
@@ -78,6 +81,7 @@ class ConsoleApp(App[int]):
         read_only: bool = False,
         supervisor: Supervisor | None = None,
         ascii_only: bool | None = None,
+        remember: Path | None = None,
     ) -> None:
         super().__init__()
         self.state = State(home, read_only=read_only)
@@ -94,7 +98,11 @@ class ConsoleApp(App[int]):
         self._following: asyncio.Task[None] | None = None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        self._remember = remember
+        kept = settings.load(remember) if remember else settings.Settings()
+        self.theme = kept.theme if kept.theme in (DARK.name, LIGHT.name) else DARK.name
+        if kept.sort in SORTS:
+            self.state.model.sort = kept.sort
 
     def get_default_screen(self) -> Screen[Any]:
         return FleetScreen(self.state)
@@ -112,6 +120,8 @@ class ConsoleApp(App[int]):
         self._following.add_done_callback(self._feed_ended)
 
     async def on_unmount(self) -> None:
+        if self._remember is not None:
+            settings.save(self._remember, settings.Settings(self.theme, self.state.model.sort))
         # Awaited: the reader's thread must have let go of the loop before the loop closes.
         if self._following is not None:
             self._following.cancel()
@@ -152,6 +162,8 @@ class ConsoleApp(App[int]):
             lines = state.model.update(frame.runs)
             self._tell(frame.events)
             self.fleet_screen.changed(lines, touched)
+        if frame.whole or any(event.kind == Kind.BREAKER for event in frame.events):
+            self._read_breakers()
         self.state_changed(touched, below=False)
 
     def on_console_app_troubled(self, event: Troubled) -> None:
@@ -191,7 +203,7 @@ class ConsoleApp(App[int]):
     def _tell_rest(self, run: Run, to: str, said: str, at: float) -> None:
         word = "needs you" if to == "needs_review" else to
         loud = to == "needs_review" or (to in ("paused", "stopped") and needs_you(run))
-        self.state.note(f"{run.agent} {word}{f': {said}' if said else ''}", "needs" if loud else "", run.run, at)
+        self.state.note(f"{run.agent} {word}{f': {said}' if said else ''}", "call" if loud else "", run.run, at)
 
     def _tell(self, events: list[Event]) -> None:
         """Notes for what a person would want to have seen; what is only a step on the way is left out."""
@@ -248,6 +260,16 @@ class ConsoleApp(App[int]):
         self.state.keep(name, Window(events))
         self.state_changed({name})
 
+    @work(group="breakers", exclusive=True)
+    async def _read_breakers(self) -> None:
+        reader = self.feed.reader
+        if reader is not None:
+            try:
+                self.state.breakers = await reader.breakers()
+            except AgentwatchError as error:
+                self.state.note(str(error), "warn")
+            self.state_changed()
+
     def push_why(self, run: str) -> None:
         """Open the page that says why a run stopped."""
         from tui.console.screens import of_run
@@ -296,6 +318,14 @@ class ConsoleApp(App[int]):
         self.state.look_at_runtime()
         self.state_changed()
 
+    def refuses(self, action: str) -> bool:
+        """Whether nothing may be done at all; says why."""
+        said = refusal(action, None, read_only=self.state.read_only)
+        if said:
+            self.state.note(said, "warn")
+            self.state_changed()
+        return bool(said)
+
     def action_leave(self) -> None:
         self.leave()
 
@@ -341,7 +371,7 @@ def run_console(home: Home, *, select: str | None = None, needs_me: bool = False
 
     `select` is a run or agent to begin at, `needs_me` begins at what waits for a person, `read_only` refuses to act.
     """
-    app = ConsoleApp(home, select=select, needs_me=needs_me, read_only=read_only)
+    app = ConsoleApp(home, select=select, needs_me=needs_me, read_only=read_only, remember=settings.place())
     code = app.run()
     return code if code is not None else app.return_code or 0
 

@@ -95,4 +95,4 @@ _CHECKS: dict[str, Callable[[Run], str]] = {
 _NEEDS_RUN = frozenset(
     {*_CHECKS, "why", "in_flight", "log", "inspect", "copy", "mark"},
 )
-_ACTING = frozenset({"pause", "resume", "kill", "doubt", "accept", "quit_all", "start_runtime"})
+_ACTING = frozenset({"pause", "resume", "kill", "doubt", "accept", "quit_all", "start_runtime", "breaker"})

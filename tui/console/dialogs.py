@@ -150,6 +150,15 @@ class AskMany(Dialog):
     ]
 
 
+class AskSure(Dialog):
+    """Yes or no to something that changes what all agents do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        choice("n", "no", "leave it", safe=True),
+        choice("y", "yes", "do it"),
+    ]
+
+
 class AskForce(Dialog):
     """Wait for the action, force the pause, or take it back."""
 
@@ -169,6 +178,18 @@ class AskDoubt(Dialog):
         choice("l", "leave", "leave it", safe=True),
         choice("d", "done", "it happened"),
         choice("s", "retry", "it did not"),
+        choice("x", "kill", "kill…"),
+    ]
+
+
+class AskSame(Dialog):
+    """Is a held call the one that happened before, in other words?"""
+
+    SAFE = "leave"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        choice("l", "leave", "leave it", safe=True),
+        choice("d", "done", "the same"),
+        choice("s", "retry", "another one"),
         choice("x", "kill", "kill…"),
     ]
 

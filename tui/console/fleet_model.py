@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from store.records import Run
+from store.states import Status
 from tui.console.standing import order_key, reason_word, standing
 from tui.console.standing import why as why_of
 
@@ -70,14 +71,30 @@ def _text(run: Run) -> str:
     return f"{run.agent} {run.run} {run.status} {run.task} {run.goal} {run.tool} {said}".casefold()
 
 
+class Group(NamedTuple):
+    """Runs that wait for the same dependency: one line as long as it is folded."""
+
+    key: str
+    cause: str
+    runs: tuple[str, ...]
+    folded: bool
+
+
+FOLD_FROM = 4
+"""So many runs with one common cause are one line."""
+
+
 class FleetModel:
     """The list.  It is re-ordered only by `settle`, so that it can stand still while a hand moves."""
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
         self.keys: list[str] = []
-        """Ids of the runs that are listed, from top to bottom."""
+        """What is listed, from top to bottom: ids of runs, keys of groups."""
         self.index: dict[str, int] = {}
+        """Line of each key; a folded run has the line of its group."""
+        self.groups: dict[str, Group] = {}
+        self.unfolded: set[str] = set()
         self.marks: set[str] = set()
         self.query = Query()
         self.query_text = ""
@@ -91,6 +108,7 @@ class FleetModel:
         self.tokens = 0
         """Over all runs."""
         self._places: dict[str, tuple[object, ...]] = {}
+        self._causes: dict[str, str] = {}
         self._tallied: dict[str, tuple[str, float, int]] = {}
 
     def load(self, runs: Iterable[Run]) -> None:
@@ -118,7 +136,8 @@ class FleetModel:
             passes = self.query.matches(run)
             if index is not None:
                 lines.append(index)
-                if not passes or self._places.get(run.run) != key(run):
+                moved = self._places.get(run.run) != key(run) or self._causes.get(run.run) != cause_of(run)
+                if not passes or moved:
                     self.unsettled = True
             elif passes:
                 if not known:
@@ -133,13 +152,54 @@ class FleetModel:
         key = SORTS[self.sort]
         listed = [run for run in self.runs.values() if self.query.matches(run)]
         self._places = {run.run: key(run) for run in listed}
-        keys = sorted(self._places, key=lambda name: self._places[name], reverse=self.reverse)
+        self._causes = {run.run: cause_of(run) for run in listed}
+        order = sorted(self._places, key=lambda name: self._places[name], reverse=self.reverse)
+        keys = self._grouped(order)
         self.unsettled = False
         if keys == self.keys:
             return False
         self.keys = keys
         self.index = {name: index for index, name in enumerate(keys)}
+        for group in self.groups.values():
+            for name in group.runs:
+                self.index.setdefault(name, self.index[group.key])
         return True
+
+    def _grouped(self, order: list[str]) -> list[str]:
+        """`order` with the runs of one cause put together, or folded into one line."""
+        causes: dict[str, list[str]] = {}
+        for name in order:
+            if cause := cause_of(self.runs[name]):
+                causes.setdefault(cause, []).append(name)
+        self.groups = {}
+        for cause, names in causes.items():
+            if len(names) >= FOLD_FROM:
+                key = f"▸{cause}"
+                self.groups[key] = Group(key, cause, tuple(names), key not in self.unfolded)
+        of = {name: group for group in self.groups.values() for name in group.runs}
+        keys: list[str] = []
+        for name in order:
+            group = of.get(name)
+            if group is None:
+                keys.append(name)
+            elif name == group.runs[0]:
+                keys.append(group.key)
+                keys.extend(() if group.folded else group.runs)
+        return keys
+
+    def toggle_fold(self, key: str) -> None:
+        """Unfold a group, or fold it."""
+        self.unfolded ^= {key}
+        self.settle()
+
+    def group_at(self, index: int) -> Group | None:
+        """The group on a line."""
+        return self.groups.get(self.keys[index]) if 0 <= index < len(self.keys) else None
+
+    def members(self, key: str) -> list[Run]:
+        """The runs of a group as they are now."""
+        group = self.groups.get(key)
+        return [self.runs[name] for name in group.runs] if group else []
 
     def filter(self, text: str) -> None:
         """List only the runs that match `text`."""
@@ -154,8 +214,8 @@ class FleetModel:
         self.settle()
 
     def at(self, index: int) -> Run | None:
-        """The run on a line."""
-        return self.runs[self.keys[index]] if 0 <= index < len(self.keys) else None
+        """The run on a line; None where there is none, or a group."""
+        return self.runs.get(self.keys[index]) if 0 <= index < len(self.keys) else None
 
     def toggle_mark(self, run: str) -> None:
         """Mark a run, or unmark it."""
@@ -174,8 +234,8 @@ class FleetModel:
         ahead = [*range(start + 1, len(self.keys)), *range(start + 1)]
         for most in (1, 2):
             for index in ahead:
-                run = self.runs[self.keys[index]]
-                if standing(run).rank <= most and run.run != after:
+                run = self.runs.get(self.keys[index])
+                if run is not None and standing(run).rank <= most and run.run != after:
                     return run
         return None
 
@@ -190,6 +250,11 @@ class FleetModel:
             self.counts[word] = self.counts.get(word, 0) + 1
             if before:
                 self.counts[before] -= 1
+
+
+def cause_of(run: Run) -> str:
+    """What a waiting run waits for together with others; empty where it is its own affair."""
+    return run.dependency if run.status is Status.WAITING else ""
 
 
 def _counted_as(run: Run) -> str:

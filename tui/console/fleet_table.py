@@ -16,7 +16,7 @@ from textual.strip import Strip
 from store.records import Run
 from tui.console.fleet_model import FleetModel
 from tui.console.lines import EMPTY
-from tui.console.pages.fleet_row import Column, columns_for, paint_head, paint_row, ticking
+from tui.console.pages.fleet_row import Column, columns_for, paint_group, paint_head, paint_row, ticking
 from tui.console.widgets.painted import Toned
 
 STILL_S = 2.0
@@ -71,7 +71,11 @@ class FleetTable(Toned, ScrollView, can_focus=True):
     def load(self) -> None:
         """The model holds other runs, or the same in another order."""
         self.virtual_size = Size(0, len(self.model.keys) + 1)
-        if self.selected not in self.model.index:
+        if self.selected not in self.model.keys and self.selected in self.model.index:
+            # Its run was folded away: the cursor goes to the group's line.
+            self.selected = self.model.keys[self.model.index[self.selected]]
+            self.post_message(self.Selected(self.selected))
+        elif self.selected not in self.model.index:
             gone = self.selected
             self.selected = self.model.keys[0] if self.model.keys else None
             if self.selected != gone:
@@ -98,8 +102,8 @@ class FleetTable(Toned, ScrollView, can_focus=True):
     def tick(self, now: float) -> None:
         """A second has passed: repaint the visible lines on which a time has moved on."""
         for index in self.visible_lines():
-            run = self.model.runs[self.model.keys[index]]
-            if self._ticks.get(run.run) != ticking(run, now):
+            run = self.model.at(index)
+            if run is None or self._ticks.get(run.run) != ticking(run, now):
                 self.refresh_line(index + 1)
 
     def visible_lines(self) -> range:
@@ -153,9 +157,14 @@ class FleetTable(Toned, ScrollView, can_focus=True):
             return self.strip(paint_head(columns, self.model.sort, self.model.reverse), width, "fleet--head")
         index = y - 1 + self.scroll_offset.y
         run = self.model.at(index)
-        if run is None:
+        if run is not None:
+            return self._row(run, columns, width)
+        group = self.model.group_at(index)
+        if group is None:
             return self.strip(EMPTY, width)
-        return self._row(run, columns, width)
+        at_cursor = group.key == self.selected
+        spans = paint_group(group, self.model.members(group.key), columns, time.time(), at_cursor=at_cursor)
+        return self.strip(spans, width, "fleet--cursor" if at_cursor else "")
 
     def _row(self, run: Run, columns: list[Column], width: int) -> Strip:
         now = time.time()
@@ -198,9 +207,9 @@ class FleetTable(Toned, ScrollView, can_focus=True):
                     self.post_message(self.HeadClicked(column.name))
                     return
             return
-        run = self.model.at(event.y - 1 + self.scroll_offset.y)
-        if run is not None:
-            self.select(run.run)
+        index = event.y - 1 + self.scroll_offset.y
+        if 0 <= index < len(self.model.keys):
+            self.select(self.model.keys[index])
             if event.chain == 2:
                 self.post_message(self.Opened())
 

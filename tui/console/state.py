@@ -7,11 +7,11 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from store.home import Home
 from store.records import Event, Run
-from tui.console.fleet_model import FleetModel
+from tui.console.fleet_model import FleetModel, cause_of
 from tui.console.recent import Looking, Recent
 from tui.console.telling import Story
 from tui.console.verdict import Verdict, judge
@@ -91,6 +91,8 @@ class State:
     empty: bool = True
     """No record was ever found."""
     rates: Rates = NO_RATES
+    breakers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By name, as the record holds them."""
     _samples: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
 
     def run(self, name: str | None) -> Run | None:
@@ -124,6 +126,15 @@ class State:
     def verdict(self, run: Run, now: float) -> Verdict:
         """The five answers about a run."""
         return judge(run, self.window(run.run).recent, now)
+
+    def waiting_for(self) -> dict[str, int]:
+        """How many runs wait for each dependency."""
+        found: dict[str, int] = {}
+        if self.model.counts.get("waiting"):
+            for run in self.model.runs.values():
+                if cause := cause_of(run):
+                    found[cause] = found.get(cause, 0) + 1
+        return found
 
     def note(self, text: str, tone: str = "", run: str = "", at: float | None = None) -> None:
         """Say something in the message line."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store.records import Action, Run
+from store.records import Action, Json, Run
 from tui.console import formats
-from tui.console.can import name
+from tui.console.doubts import Doubt
 from tui.console.lines import EMPTY, Line, Span, fit, line, wrap
 from tui.console.recent import Recent
 from tui.console.standing import BUDGET_WORDS, spent
@@ -83,7 +83,7 @@ def kill_many(runs: Sequence[Run], now: float, width: int) -> list[Line]:
     doubts = sum(len(run.in_flight) for run in runs)
     cost = sum(run.cost_usd for run in runs)
     lines = say(
-        f"This cannot be undone. The {len(runs)} are the ones that were marked at {formats.clock(now)}, "
+        f"This cannot be undone. The {len(runs)} are the ones that were chosen at {formats.clock(now)}, "
         "however the list has moved since.",
         width,
     )
@@ -170,31 +170,54 @@ def _where(run: Run) -> str:
     return "A new process goes on from a checkpoint. What it did since then is on record and not repeated."
 
 
-def doubt(run: Run, action: Action, others: int, log_tail: Sequence[str], width: int) -> list[Line]:
+def doubt(run: Run, asked: Doubt, others: int, log_tail: Sequence[str], width: int) -> list[Line]:
     """The question that only a person can answer."""
-    lines = say("The process ended while this was on its way. Nothing recorded says whether it happened.", width)
-    lines += say("agentwatch will not guess, and has not done it again.", width)
-    safe = "safe to repeat" if action.idempotent else "not marked as safe to repeat"
-    lines += [EMPTY, *fact("tool", f"{action.tool}   ({safe})", width, "strong")]
-    args = action.args if isinstance(action.args, dict) else {"arguments": action.args}
-    for label, value in list(args.items())[:6]:
-        lines += fact(str(label)[: LABEL - 1], brief(value, 240), width)[:3]
-    lines += [
-        EMPTY,
-        *fact("about to", f"begin at {formats.clock(action.began_at)} (on disk before it was let begin)", width),
-    ]
+    if asked.why:
+        lines = say(asked.why[0].upper() + asked.why[1:] + ".", width, "strong")
+        lines += say("Its process waits for your answer; nothing has been done.", width)
+    else:
+        gone = "The process ended while this was on its way." if run.pid is None else "It got no answer to this."
+        lines = say(f"{gone} Nothing recorded says whether it happened.", width)
+        lines += say("agentwatch will not guess, and has not done it again.", width)
+    safe = "safe to repeat" if asked.idempotent else "not marked as safe to repeat"
+    lines += [EMPTY, *fact("tool", f"{asked.tool}   ({safe})", width, "strong"), *_arguments(asked.args, width)]
+    if asked.before is not None:
+        lines += [EMPTY, *fact("on record", "the call that succeeded before:", width, "strong")]
+        lines += _arguments(asked.before.get("args"), width)
+        lines += fact("its result", brief(asked.before.get("result"), 240), width)[:2]
+    if not asked.why:
+        on_disk = f"begin at {formats.clock(asked.began_at)} (on disk before it was let begin)"
+        lines += [EMPTY, *fact("about to", on_disk, width)]
     if log_tail:
         lines += fact("its log", f"“{log_tail[-1]}”", width)
-    if action.check_hint:
-        lines += fact("look here", action.check_hint, width, "strong")
-    lines.append(EMPTY)
-    lines += _choice("d", "It happened", "record it as done and go on after it", width)
-    lines += _choice("s", "It did not", "do it now, then go on", width)
+    if asked.hint:
+        lines += fact("look here", asked.hint, width, "strong")
+    return [*lines, EMPTY, *_answers_to(asked, others, width), EMPTY, *_where_from(run, width)]
+
+
+def _arguments(args: Json, width: int) -> list[Line]:
+    named = args if isinstance(args, dict) else {"arguments": args}
+    lines: list[Line] = []
+    for label, value in list(named.items())[:6]:
+        lines += fact(str(label)[: LABEL - 1], brief(value, 240), width)[:3]
+    return lines
+
+
+def _answers_to(asked: Doubt, others: int, width: int) -> list[Line]:
     rest = f"; {formats.plural(others, 'other question')} of this run waits too" if others else ""
+    if asked.why:
+        lines = _choice("d", "The same", "it happened before: give it the recorded result", width)
+        lines += _choice("s", "Another one", "do it now", width)
+    else:
+        lines = _choice("d", "It happened", "record it as done and go on after it", width)
+        lines += _choice("s", "It did not", "do it now, then go on", width)
     lines += _choice("l", "Leave it", f"the run stays as it is{rest}", width)
-    lines += _choice("x", "Kill the run…", "the doubt stays in its history", width)
+    return [*lines, *_choice("x", "Kill the run…", "the doubt stays in its history", width)]
+
+
+def _where_from(run: Run, width: int) -> list[Line]:
     where = f"Checkpoint {run.checkpoint.number}, step {run.checkpoint.step}. " if run.checkpoint else ""
-    return [*lines, EMPTY, *say(f"{where}Finished actions are on record and will not be done again.", width, "dim")]
+    return say(f"{where}Finished actions are on record and will not be done again.", width, "dim")
 
 
 def _choice(key: str, label: str, text: str, width: int) -> list[Line]:
@@ -211,6 +234,3 @@ def leave(live: int, width: int) -> list[Line]:
     lines += [EMPTY, *fact("kept", "every run with its last checkpoint; r brings each of them back", width)]
     lines += fact("in doubt", "actions that do not end within 10 s: you will be asked about them", width)
     return [*lines, EMPTY, *say("q alone closes the console and lets the agents go on.", width)]
-
-
-__all__ = ["doubt", "fact", "force", "freeze", "kill_many", "kill_one", "leave", "name", "resume", "say"]

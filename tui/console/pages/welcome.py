@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tui.console.lines import EMPTY, Line, Span, line, wrap
+from tui.console import formats
+from tui.console.fleet_model import FOLD_FROM
+from tui.console.lines import EMPTY, Line, Span, clip_line, line, wrap
 from tui.console.standing import standing
 from tui.console.state import State
 
@@ -53,7 +55,20 @@ def banner(state: State, width: int) -> list[Line]:
             said = f"The runtime is not running: {live} runs are shown as it left them; no action is let through. "
             said += "R starts it."
         return [line("  ", Span(row, "needs")) for row in wrap(said, width - 4)[:2]]
-    return []
+    return _down(state, width)
+
+
+def _down(state: State, width: int) -> list[Line]:
+    """The dependency that most runs wait for."""
+    waiting = {name: number for name, number in state.waiting_for().items() if number >= FOLD_FROM}
+    if not waiting:
+        return []
+    name = max(waiting, key=lambda cause: waiting[cause])
+    due = min((run.due_at for run in state.model.runs.values() if run.dependency == name and run.due_at), default=None)
+    text = f"{name} is down: {waiting[name]} runs wait, none of them spends."
+    text += f" Next try at {formats.clock(due)}, by one of them." if due else ""
+    more = f" And {len(waiting) - 1} more." if len(waiting) > 1 else ""
+    return [clip_line(line("  ◌ ", Span(text + more, "warn"), Span("   b: the breaker", "dim")), width)]
 
 
 def too_small(width: int, height: int) -> list[Line]:

@@ -9,7 +9,7 @@ from typing import Any
 from store.records import Json, Run
 from store.states import StopReason
 from tui.console import formats
-from tui.console.lines import EMPTY, Line, Span, clip, fit, labelled, line, rule, wrap
+from tui.console.lines import EMPTY, Line, Span, clip, fit, labelled, line, rule, width_of, wrap
 from tui.console.pages.detail import answers, checkpoint_text
 from tui.console.pages.entries import entry_line
 from tui.console.standing import glyph, standing, tightest, why
@@ -44,9 +44,9 @@ def why_page(run: Run, window: Window, verdict: Verdict, now: float, width: int)
         lines += side_by_side([call for call in calls if isinstance(call, dict)], width)
     lines += _figures(run, width)
     lines += _log_tail(run, width)
+    lines += _options(run, now, width)
     lines += [EMPTY, rule(line(Span("the five answers", "dim")), width), *answers(verdict, width, rows=3)]
-    lines += _said(window, now, width)
-    return [*lines, *_options(run, now, width)]
+    return [*lines, *_said(window, now, width)]
 
 
 def _opening(run: Run, now: float, width: int) -> list[Line]:
@@ -136,16 +136,16 @@ def _pair(label: str, one: str, other: str, half: int, verdict: str, tone: str) 
 
 def _figures(run: Run, width: int) -> list[Line]:
     figures: Any = run.evidence.get("figures")
-    lines: list[Line] = []
-    if isinstance(figures, dict) and figures:
-        lines += [EMPTY, rule(line(Span("the figures", "dim")), width)]
-        for label, value in list(figures.items())[:16]:
-            shown = (
-                formats.quantity(value)
-                if isinstance(value, int | float) and not isinstance(value, bool)
-                else _text(value)
-            )
-            lines += labelled(f"  {label}", shown, width, at=max(LABEL, 26))[:3]
+    if not isinstance(figures, dict) or not figures:
+        return []
+    lines: list[Line] = [EMPTY, rule(line(Span("the figures", "dim")), width), line(" ")]
+    for label, value in list(figures.items())[:16]:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        said = clip(formats.quantity(value) if number else _text(value), width - 8)
+        shown = line(Span(f" {clip(str(label), 40)} ", "dim"), Span(f"{said}  "))
+        if width_of(lines[-1]) + width_of(shown) > width:
+            lines.append(line(" "))
+        lines[-1] = line(lines[-1], shown)
     return lines
 
 

@@ -16,6 +16,7 @@ from tui.console.fleet_model import SORTS
 from tui.console.fleet_table import FleetTable
 from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import detail
+from tui.console.pages.group import group_detail
 from tui.console.pages.head import fleet_head
 from tui.console.pages.welcome import banner, no_match, nothing_yet, too_small
 from tui.console.screens import of_run
@@ -49,6 +50,7 @@ class FleetScreen(ConsoleScreen):
         key("space", "mark", "mark", "Mark the run; keys then act on all marked ones"),
         key("slash", "filter", "filter", "List only what matches: words, status:, reason:, agent:", shown="/"),
         key("n", "next", "next", "To the next run that needs you"),
+        key("b", "breakers", "breakers", "Dependencies: which are down, and who waits for them", show=False),
         key("s", "sort", "sort", "Order the list by the next column", show=False),
         key("y", "copy", "copy", "Copy the command that shows this run", show=False),
         key("R", "start_runtime", "start runtime", "Start the runtime of this home", show=False),
@@ -204,7 +206,12 @@ class FleetScreen(ConsoleScreen):
         view = self.query_one("#detail", Painted)
         run = self.state.run(self.table.selected)
         width, height = self.app.size.width, self._detail_height()
-        if run is None:
+        group = self._model.groups.get(self.table.selected or "")
+        if group is not None:
+            runs = self._model.members(group.key)
+            breaker = self.state.breakers.get(group.cause)
+            view.show(group_detail(group, runs, breaker, time.time(), width, height))
+        elif run is None:
             view.show([rule(EMPTY, width)])
         else:
             view.show(detail(self.state, run, time.time(), width, height))
@@ -216,7 +223,7 @@ class FleetScreen(ConsoleScreen):
         if marked:
             return marked
         run = self.state.run(self.table.selected)
-        return [run] if run is not None else []
+        return [run] if run is not None else self._model.members(self.table.selected or "")
 
     def on_fleet_table_selected(self, event: FleetTable.Selected) -> None:
         # The cursor is painted first: a held key must not wait for the detail of every run it passes.
@@ -236,7 +243,8 @@ class FleetScreen(ConsoleScreen):
 
     def _push(self, action: str) -> None:
         run = self.state.run(self.table.selected)
-        said = refusal(action, run)
+        folded = self.table.selected in self._model.groups
+        said = "Unfold the group first: press enter." if folded else refusal(action, run)
         if said or run is None:
             self.state.note(said, "warn")
             self.paint_frame()
@@ -253,18 +261,30 @@ class FleetScreen(ConsoleScreen):
         self._push("log")
 
     def action_inspect(self) -> None:
-        self._push("inspect")
+        if self.table.selected in self._model.groups:
+            self._model.toggle_fold(self.table.selected)
+            self.table.load()
+            self.lay_out()
+        else:
+            self._push("inspect")
+
+    def action_breakers(self) -> None:
+        from tui.console.screens.breakers import BreakersScreen
+
+        self.app.push_screen(BreakersScreen())
 
     def action_in_flight(self) -> None:
         self._push("in_flight")
 
     def action_mark(self) -> None:
-        run = self.state.run(self.table.selected)
-        if run is not None:
-            self._model.toggle_mark(run.run)
-            self.table.refresh_line(self._model.index[run.run] + 1)
-            self.table.action_move(1)
-            self.paint_frame()
+        if self.table.selected is None:
+            return
+        members = self._model.members(self.table.selected)
+        for name in [run.run for run in members] or [self.table.selected]:
+            self._model.toggle_mark(name)
+        self.table.refresh()
+        self.table.action_move(1)
+        self.paint_frame()
 
     def action_next(self) -> None:
         run = self._model.next_that_needs_you(self.table.selected)

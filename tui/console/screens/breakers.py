@@ -1,0 +1,117 @@
+"""The breakers of this home, with the keys to try, hold open or close one."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from store.records import Run
+from tui.console import dialogs
+from tui.console.lines import EMPTY, Line, Span, line, rule
+from tui.console.pages import questions
+from tui.console.pages.breakers import breaker_facts, breaker_line
+from tui.console.pages.head import page_head
+from tui.console.screens.base import ConsoleScreen, key
+from tui.console.widgets.lines_view import LinesView
+from tui.console.widgets.painted import Painted
+
+
+class BreakersScreen(ConsoleScreen):
+    """All of them, open ones first; the picked one in detail."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("t", "try", "try now", "Let one call out now, as a probe"),
+        key("o", "hold", "hold open…", "Keep it open until it is closed by hand; asks first"),
+        key("C", "close", "close…", "Close it by hand: all held calls go out; asks first"),
+        key("escape,q", "back", "back", "Back to the list", shown="esc"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Painted(id="head")
+        yield LinesView(cursor=True, id="page")
+        yield Painted(id="facts")
+        yield Painted(id="messages")
+        yield Painted(id="keys")
+
+    def on_mount(self) -> None:
+        self.ready = True
+        self.query_one("#page").focus()
+        self.repaint()
+        self.call_after_refresh(self.repaint)
+
+    def on_resize(self) -> None:
+        self.repaint()
+
+    def targets(self) -> list[Run]:
+        return []
+
+    def head(self, now: float, width: int) -> list[Line]:
+        return page_head(self.state, ["breakers"], now, width)
+
+    def names(self) -> list[str]:
+        """Breakers in the order of the list."""
+        known = self.state.breakers
+        return sorted(known, key=lambda name: (known[name].get("opened_at") is None, name))
+
+    def picked(self) -> str | None:
+        """The breaker that the cursor is on."""
+        names = self.names()
+        index = self.query_one("#page", LinesView).index
+        return names[index] if index < len(names) else None
+
+    def repaint(self) -> None:
+        """Paint all of it."""
+        if not self.alive:
+            return
+        self.paint_frame()
+        now, width = time.time(), self.app.size.width
+        waiting = self.state.waiting_for()
+        names = self.names()
+        lines = [breaker_line(name, self.state.breakers[name], waiting.get(name, 0), now, width - 1) for name in names]
+        hint = "  A tool names its dependency, or a URL among its arguments does."
+        nothing = [EMPTY, line("  No dependency has a breaker yet."), line(Span(hint, "dim"))]
+        self.query_one("#page", LinesView).show(lines or nothing)
+        name = self.picked()
+        facts: list[Line] = []
+        if name is not None:
+            facts = [rule(line(Span(name, "strong")), width)]
+            facts += breaker_facts(self.state.breakers[name], waiting.get(name, 0), now, width)
+        self.query_one("#facts", Painted).show(facts)
+
+    def state_changed(self, touched: set[str]) -> None:
+        self.repaint()
+
+    def second(self, now: float) -> None:
+        self.repaint()
+
+    def on_lines_view_moved(self, event: LinesView.Moved) -> None:
+        self.repaint()
+
+    def help_title(self) -> str:
+        return "breakers"
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_try(self) -> None:
+        self._order("try", "", "")
+
+    def action_hold(self) -> None:
+        self._order("open", "Hold {} open ?", "Every call to it waits until you close it by hand. Nothing is sent.")
+
+    def action_close(self) -> None:
+        self._order("reset", "Close {} ?", "All calls that are held go out. If it is still down, they fail.")
+
+    @work
+    async def _order(self, what: str, title: str, text: str) -> None:
+        name = self.picked()
+        if name is None or self.console_app.refuses("breaker"):
+            return
+        if title and not await self.ask(dialogs.AskSure(title.format(name), partial(questions.say, text))):
+            return
+        self.console_app.send("breaker", "", name=name, do=what)
