@@ -174,7 +174,8 @@ class Call:
 
     def interrupted(self, error: BaseException, *, block: bool = True) -> None:
         """Tell that the code doing it was cancelled, so that nobody knows whether it happened."""
-        self._tell_end(_wire.frame(self._end(ok=False) | {"error": describe(error)}), block=block)
+        told = describe(error) | {"answered": False}
+        self._tell_end(_wire.frame(self._end(ok=False) | {"error": told}), block=block)
 
     def failed(self, error: Exception) -> float | None:
         """Tell that it failed; seconds until the next try, None if there is none.  Raises `Stopped`."""

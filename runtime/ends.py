@@ -14,7 +14,7 @@ from runtime.lifecycle import Lifecycle
 from runtime.live import LiveRun, PauseOrder, Waiting
 from runtime.policy.retry import Again, Over
 from runtime.retries import Retries, dependency_failed, limit_evidence
-from runtime.review import Review, unknown_outcome
+from runtime.review import Review, nobody_knows
 from store.events import Kind
 from store.records import Action, Json
 from store.states import Status
@@ -39,7 +39,7 @@ class Ends:
 
     def action_end(self, live: LiveRun, connection: Connection, message: wire.ActionEnd, raw: bytes) -> None:
         action = live.actions.get(message.id)
-        if action is not None and not message.ok and not action.idempotent and unknown_outcome(message.error):
+        if action is not None and nobody_knows(action, message):
             assert message.error is not None
             if live.ending is not None:
                 # Nobody can be asked any more while the process ends: its intent stays open, and is in doubt then.

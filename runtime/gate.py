@@ -18,7 +18,7 @@ from runtime.live import LiveRun, Waiting
 from runtime.policy.canonical import call_digest
 from runtime.policy.dependency import dependency_of
 from runtime.retries import Retries
-from runtime.review import Review, diverges
+from runtime.review import Review, diverges, nobody_knows
 from store.events import Kind
 from store.records import Action, CheckpointRef, Json
 from store.states import Status, StopReason
@@ -151,7 +151,7 @@ class Gate:
     def take_spooled_end(self, live: LiveRun, message: wire.ActionEnd, raw: bytes) -> None:
         """Record an end that a dead process could only write down."""
         action = live.actions.get(message.id)
-        if action is not None:
+        if action is not None and not nobody_knows(action, message):
             self._ends.record_end(live, action, message, raw)
 
     def _hold(self, live: LiveRun, call: Waiting) -> None:

@@ -42,6 +42,11 @@ def unknown_outcome(failure: wire.Failure | None) -> bool:
     return failure.type in NO_ANSWER
 
 
+def nobody_knows(action: Action, end: wire.ActionEnd) -> bool:
+    """Whether an end leaves its action in doubt: not safe to repeat, and it may have happened."""
+    return not end.ok and not action.idempotent and unknown_outcome(end.error)
+
+
 def diverges(live: LiveRun, run: Run, message: wire.ActionBegin) -> list[Action]:
     """Recorded successes that this call may be a new wording of: they were expected again, and it matches none.
 

@@ -52,7 +52,7 @@ class World:
             file = self.folder / f"{agent}-{run}.toml"
             file.write_text(policy, "utf-8")
             source = PolicySource(file=str(file))
-        env = {**os.environ, "PYTHONPATH": str(SUPPORT)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(SUPPORT.parents[1]), str(SUPPORT)))}
         launch = Launch(run, agent, goal, tuple(argv), str(self.folder), env, restart, source)
         write_launch(self.home, launch)
         answer = await self.ask("start", run)
