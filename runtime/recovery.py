@@ -16,8 +16,9 @@ from store.journal import Attempt
 from store.records import Action, Event, Run
 from store.states import FINAL, Status, StopReason
 
-REMEMBERED_EVENTS = 5000
-"""How far back the events of a live attempt are read: what is older was acknowledged and is not sent again."""
+REMEMBERED = (Kind.ATTEMPT_STARTED, Kind.ACTION_END, Kind.CHECKPOINT, Kind.STEP_BEGIN, Kind.REPLAYED)
+"""What is read of a live attempt, however long ago it was: a checkpoint may take in an end of any age."""
+RECENT_EVENTS = 200
 
 
 class Recovery:
@@ -73,7 +74,7 @@ class Recovery:
 
     def _asked_checkpoint(self, run: Run) -> int | None:
         """The checkpoint from which the attempt that was about to start was to begin."""
-        for event in reversed(self._core.journal.events_of(run.run, REMEMBERED_EVENTS)):
+        for event in reversed(self._core.journal.events_of(run.run, RECENT_EVENTS)):
             if event.kind == Kind.STATUS and event.body["to"] == Status.STARTING:
                 return event.body.get("checkpoint")
         return None
@@ -100,9 +101,8 @@ class Recovery:
         done = {action.id: action for action in actions if action.ended_at is not None}
         live.actions = {a.id: a for a in actions if a.ended_at is None and a.attempt == attempt.attempt}
         live.keyed = {action.key: action for action in done.values() if action.key is not None}
-        for event in journal.events_of(run.run, REMEMBERED_EVENTS):
-            if event.attempt == attempt.attempt:
-                _remember(live, event, done)
+        for event in journal.events_of_attempt(run.run, attempt.attempt, REMEMBERED):
+            _remember(live, event, done)
         if not live.saved:
             covered = journal.covered(run.run, live.checkpoint) if live.checkpoint is not None else 0
             consumed = {action.id for action in live.replayed.values()}

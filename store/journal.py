@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -316,6 +316,13 @@ class Journal:
         rows = self._db.execute(CHAIN, (known.last_seq if known else 0, limit)).fetchall()
         return [event_of(row) for row in reversed(rows)]
 
+    def events_of_attempt(self, run: str, attempt: int, kinds: Collection[Kind]) -> list[Event]:
+        """Every durable event of some kinds of a run's latest attempt, oldest first."""
+        known = self.runs.get(run)
+        sql = OF_ATTEMPT.format(kinds=",".join(f"'{kind}'" for kind in kinds))
+        rows = self._db.execute(sql, (known.last_seq if known else 0, attempt)).fetchall()
+        return [event_of(row) for row in rows]
+
     def close(self) -> None:
         """Write what is queued and close.  Raises `StoreError`."""
         try:
@@ -332,6 +339,15 @@ CHAIN = (
     ") SELECT seq, run, prev, at, attempt, kind, body FROM chain"
 )
 """The newest ?2 events of a run, newest first, from its event ?1 backwards."""
+
+OF_ATTEMPT = (
+    "WITH RECURSIVE chain AS ("
+    " SELECT seq, prev FROM events WHERE seq = ?1"
+    " UNION ALL SELECT e.seq, e.prev FROM events e JOIN chain c ON e.seq = c.prev WHERE e.attempt >= ?2"
+    ") SELECT e.seq, e.run, e.prev, e.at, e.attempt, e.kind, e.body"
+    " FROM chain JOIN events e USING (seq) WHERE e.attempt = ?2 AND e.kind IN ({kinds}) ORDER BY e.seq"
+)
+"""Events of attempt ?2 of the run whose newest event is ?1."""
 
 ACTION_COLUMNS = (
     "run, id, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, check_hint, "
