@@ -29,17 +29,27 @@ def open_writer(path: Path, name: str, *, synchronous: str = "NORMAL") -> sqlite
     """
     try:
         connection = sqlite3.connect(path, isolation_level=None, cached_statements=64)
-        # Clients of control.db queue behind each other; a long wait beats an error at the operator.
-        connection.execute("PRAGMA busy_timeout = 10000")
-        check_version(connection, path, name)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA wal_autocheckpoint = 0" if name == "journal" else "PRAGMA wal_autocheckpoint")
-        _migrate(connection, name)
-        path.chmod(0o600)
+        try:
+            _prepare(connection, path, name, synchronous)
+        except BaseException:
+            connection.close()
+            raise
     except (sqlite3.Error, OSError) as error:
         raise translated(error, path) from error
     return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, name: str, synchronous: str) -> None:
+    # Clients of control.db queue behind each other; a long wait beats an error at the operator.
+    connection.execute("PRAGMA busy_timeout = 10000")
+    check_version(connection, path, name)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    if name == "journal":
+        # The runtime folds the WAL back itself, when it is idle.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    _migrate(connection, name)
+    path.chmod(0o600)
 
 
 def check_version(connection: sqlite3.Connection, path: Path, name: str) -> int:
