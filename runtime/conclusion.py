@@ -9,6 +9,10 @@ from store.launch import Launch
 from store.records import Json, Run
 from store.states import Status, StopReason
 
+WHY_CHARS = 300
+"""Of an agent's own words that are shown in a line; the whole of them stands in its `fail` event."""
+SUMMARY_CHARS = 4000
+
 
 class Conclusion(msgspec.Struct, frozen=True):
     """The status a run goes to, and why."""
@@ -50,8 +54,9 @@ def _by_itself(run: Run, launch: Launch, ending: Ending, exit: Exit | None, log_
     if ending.outcome is Outcome.STOPPED:
         return Conclusion(Status.STOPPED, "its processes are gone", ending.reason, ending.why, ending.evidence)
     if run.said == "fail":
-        said = {"summary": f"The agent gave up: {run.said_message}", "log_tail": log_tail}
-        return Conclusion(Status.STOPPED, "the agent said so", StopReason.AGENT_FAILED, run.said_message, said)
+        said = {"summary": f"The agent gave up: {run.said_message[:SUMMARY_CHARS]}", "log_tail": log_tail}
+        why = run.said_message[:WHY_CHARS]
+        return Conclusion(Status.STOPPED, "the agent said so", StopReason.AGENT_FAILED, why, said)
     if exit is None or (exit.code is None and exit.signal is None):
         lost = "Nobody saw how its process ended: the runtime that had started it was gone."
         evidence = {"summary": lost, "log_tail": log_tail}

@@ -81,7 +81,7 @@ class Ends:
         raw = raw.rstrip()[:-1] + b"," + msgspec.json.encode({"tool": action.tool, "step": step})[1:]
         body = msgspec.json.decode(raw)
         if not message.ok or action.idempotent:
-            live.ends[action.id] = self._core.journal.next_seq
+            live.ended(action.id, self._core.journal.next_seq)
             self.clear(live, action.id, Kind.ACTION_END, body, raw)
             return
         ended = msgspec.structs.replace(
@@ -94,7 +94,7 @@ class Ends:
         del live.actions[action.id]
         if ended.key is not None:
             live.keyed[ended.key] = ended
-        live.ends[action.id] = ended.seq
+        live.ended(action.id, ended.seq)
         self._core.journal.put_action(ended)
         self._core.record(live, Kind.ACTION_END, body, raw)
 

@@ -21,6 +21,10 @@ from store.records import Action, Json
 from store.states import StopReason
 
 
+REMEMBERED_ENDS = 10_000
+"""A checkpoint covers one of an attempt's latest ends; an older one is taken for the attempt's beginning."""
+
+
 class PauseOrder(msgspec.Struct, frozen=True):
     """A pause that somebody or a rule asked for."""
 
@@ -154,6 +158,12 @@ class LiveRun:
     timers: set[asyncio.TimerHandle] = field(default_factory=set)
     log_bytes: int = 0
     process_descriptor: int = -1
+
+    def ended(self, ident: str, seq: int) -> None:
+        """Remember the event of an end, should a checkpoint cover it."""
+        self.ends[ident] = seq
+        if len(self.ends) > REMEMBERED_ENDS:
+            del self.ends[next(iter(self.ends))]
 
     @property
     def in_the_middle(self) -> list[Action]:

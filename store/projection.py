@@ -13,6 +13,9 @@ from store.states import AT_REST, Status, StopReason
 
 Changes = dict[str, Any]
 
+SAID_CHARS = 4000
+"""Of an agent's last words that the projection carries along."""
+
 
 def project(run: Run | None, event: Event) -> Run | None:
     """Return `run` after `event`.  Gives None for an event of a run whose creation was never seen."""
@@ -176,7 +179,7 @@ def _complete(run: Run, event: Event, body: Changes, changes: Changes) -> None:
 
 
 def _fail(run: Run, event: Event, body: Changes, changes: Changes) -> None:
-    changes.update(said="fail", said_message=body["message"])
+    changes.update(said="fail", said_message=body["message"][:SAID_CHARS])
 
 
 def _granted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
