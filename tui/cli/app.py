@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import ending, listings, logs, policy, serve, show, start, starter, steer
+from tui.cli import breakers, ending, fork, listings, logs, policy, serve, show, start, starter, steer
 from tui.cli.help import Command, DashCommand, Grouped
 from tui.cli.options import HomeOption, examples
 
@@ -101,14 +101,20 @@ _add(
     "agentwatch events 7d10 --follow --json",
 )  # fmt: skip
 _add(
-    app, "checkpoints", listings.checkpoints, "List the checkpoints of a run, or print the state of one.",
+    app, "checkpoints", listings.checkpoints, "List the checkpoints of a run, print one, or compare two.",
     "agentwatch checkpoints 7d10",
     "agentwatch checkpoints 7d10 4",
+    "agentwatch checkpoints 7d10 3 4",
 )  # fmt: skip
 _add(
     app, "log", logs.log, "Print what an agent wrote.",
     "agentwatch log 7d10 --last 20",
     "agentwatch log ticket-mailer --follow",
+)  # fmt: skip
+_add(
+    app, "breakers", breakers.breakers, "List the dependencies that are watched, and who waits for them.",
+    "agentwatch breakers",
+    "agentwatch breakers --json | jq '.[] | select(.state != \"closed\")'",
 )  # fmt: skip
 _add(
     app, "pause", steer.pause, "Pause runs at their next safe point.",
@@ -121,6 +127,12 @@ _add(
     "agentwatch resume 7d10",
     'agentwatch resume 3f9a --note "The fixture is shared: look at conftest.py first"',
     "agentwatch resume d810 --budget cost_usd=10 --from 4",
+    "agentwatch resume 3f9a --accept",
+)  # fmt: skip
+_add(
+    app, "fork", fork.fork, "Start a new run from a checkpoint of an old one.",
+    "agentwatch fork ticket-mailer",
+    "agentwatch fork 7d10 --from 4",
 )  # fmt: skip
 _add(
     app, "kill", ending.kill, "End runs for good; asks first.",
@@ -131,6 +143,12 @@ _add(
     app, "resolve", steer.resolve, "Say what became of an action in doubt.",
     "agentwatch resolve 7d10 88121 --retry",
     "agentwatch resolve 7d10 88121 --done --result '{\"id\": 17}'",
+)  # fmt: skip
+_add(
+    app, "breaker", breakers.breaker, "Try, hold open or reset one dependency's breaker.",
+    "agentwatch breaker shop-api.example.com --try",
+    "agentwatch breaker shop-api.example.com --open",
+    "agentwatch breaker shop-api.example.com --reset",
 )  # fmt: skip
 _add(
     app, "init", starter.init, "Write a commented agentwatch.toml and a small agent.",

@@ -8,8 +8,8 @@ from typer.core import TyperCommand, TyperGroup
 
 GROUPS = {
     "Run and watch": ("run", "attach"),
-    "See": ("ps", "show", "events", "checkpoints", "log"),
-    "Steer": ("pause", "resume", "kill", "resolve"),
+    "See": ("ps", "show", "events", "checkpoints", "log", "breakers"),
+    "Steer": ("pause", "resume", "fork", "kill", "resolve", "breaker"),
     "Set up": ("init", "policy", "runtime", "stop"),
 }
 

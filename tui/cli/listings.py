@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import typer
 
 from store.errors import NoJournal
 from store.reader import Fleet, Reader
-from store.records import Event, Run
+from store.records import Checkpoint, CheckpointRef, Event, Run
 from store.states import FINAL
 from tui.cli import shape
 from tui.cli.options import FollowOption, HomeOption, JsonOption, Place, RunArgument, UsageMistake, place
 from tui.cli.output import Column, complain, say, say_json, table
-from tui.cli.words import clock_ms, progress, short_ids
+from tui.cli.words import checkpoint_name, clock_ms, progress, short_ids
 from tui.console import formats, standing
 from tui.console.telling import Story
 from tui.plain import plain, plain_lines
@@ -45,6 +45,8 @@ CHECKPOINTS = (
     Column("ATTEMPT", "right", leaves=1),
     Column("LABEL", least=12),
 )
+
+SIGNS = {"added": ("+ ", ": "), "removed": ("- ", ": "), "changed": ("~ ", ": ")}
 
 
 def ps(context: typer.Context, as_json: JsonOption = False, home: HomeOption = None) -> None:
@@ -161,28 +163,33 @@ def checkpoints(
         int | None,
         typer.Argument(metavar="[NUMBER]", help="Print the state of this one.", show_default=False),
     ] = None,
+    other: Annotated[
+        int | None,
+        typer.Argument(metavar="[OTHER]", help="Print how the state of this one differs.", show_default=False),
+    ] = None,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """List the checkpoints of a run, or print the state that one of them holds."""
-    asyncio.run(_checkpoints(place(context, home), run, number, as_json))
+    """List the checkpoints of a run, print the state that one of them holds, or how two of them differ."""
+    numbers = [one for one in (number, other) if one is not None]
+    asyncio.run(_checkpoints(place(context, home), run, numbers, as_json))
 
 
-async def _checkpoints(where: Place, name: str, number: int | None, as_json: bool) -> None:
+async def _checkpoints(where: Place, name: str, numbers: Sequence[int], as_json: bool) -> None:
     async with await Reader.open(where.home) as reader:
         run = (await reader.fleet()).find(name)
         refs = await reader.checkpoints(run.run)
-        if number is not None:
-            one = await reader.checkpoint(run.run, number)
-            if one is None:
-                there = f"1 to {refs[-1].number}" if refs else "none"
-                raise UsageMistake(f"Run {run.run} has no checkpoint {number}: it has {there}.")
-            if as_json:
-                say_json(shape.checkpoint(one.ref) | {"state": one.state})
-            else:
-                for line in plain_lines(json.dumps(one.state, indent=2, ensure_ascii=False)):
-                    say(line)
-            return
+        kept = [await _kept(reader, run, number, refs) for number in numbers]
+    if len(kept) == 2:
+        _say_difference(kept[0], kept[1], as_json)
+        return
+    if kept:
+        if as_json:
+            say_json(shape.checkpoint(kept[0].ref) | {"state": kept[0].state})
+        else:
+            for line in plain_lines(json.dumps(kept[0].state, indent=2, ensure_ascii=False)):
+                say(line)
+        return
     if as_json:
         say_json([shape.checkpoint(ref) for ref in refs])
     elif not refs:
@@ -202,3 +209,28 @@ async def _checkpoints(where: Place, name: str, number: int | None, as_json: boo
             for ref in refs
         ]
         table(CHECKPOINTS, rows)
+
+
+async def _kept(reader: Reader, run: Run, number: int, refs: Sequence[CheckpointRef]) -> Checkpoint:
+    one = await reader.checkpoint(run.run, number)
+    if one is None:
+        there = f"1 to {refs[-1].number}" if refs else "none"
+        raise UsageMistake(f"Run {run.run} has no checkpoint {number}: it has {there}.")
+    return one
+
+
+def _say_difference(one: Checkpoint, other: Checkpoint, as_json: bool) -> None:
+    from tui.console.pages.difference import changes
+
+    found = list(changes(one.state, other.state))
+    if as_json:
+        said = [{"path": path, "what": what, "before": old, "after": new} for path, what, old, new in found]
+        say_json({"from": shape.checkpoint(one.ref), "to": shape.checkpoint(other.ref), "changes": said})
+        return
+    say(f"from {checkpoint_name(one.ref)}, step {one.ref.step}")
+    say(f"to   {checkpoint_name(other.ref)}, step {other.ref.step}")
+    for path, what, old, new in found:
+        before, after = (plain(json.dumps(value, ensure_ascii=False)) for value in (old, new))
+        say(plain(path).join(SIGNS[what]) + {"added": after, "removed": before}.get(what, f"{before} → {after}"))
+    if not found:
+        say("  no difference")

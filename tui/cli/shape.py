@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from store.events import Kind
 from store.records import Action, CheckpointRef, Event, Json, Run
+from tui.cli import doubts
 from tui.cli.words import iso
 
 
@@ -120,14 +121,16 @@ def transitions(events: Iterable[Event]) -> list[dict[str, Json]]:
     ]
 
 
-def whole(now: Run, actions: Iterable[Action], events: Iterable[Event], refs: Iterable[CheckpointRef]) -> Json:
+def whole(now: Run, actions: Sequence[Action], events: Sequence[Event], refs: Iterable[CheckpointRef]) -> Json:
     """The object of `show --json`."""
+    asked = doubts.questions(now, events, actions)
     return run(now) | {
         "pid": now.pid,
         "command": list(now.command),
         "cwd": now.cwd,
         "forked_from": now.forked_from or None,
         "actions_in_flight": [action(one) for one in actions if one.ended_at is None],
+        "questions": [doubts.shape(one, events) for one in asked],
         "evidence": now.evidence,
         "transitions": transitions(events),
         "checkpoints": [checkpoint(ref) for ref in refs],

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import typer
 
@@ -13,7 +14,7 @@ from store.events import Kind
 from store.reader import Reader
 from store.records import Action, CheckpointRef, Event, Json, Run
 from store.states import FINAL, Status, StopReason
-from tui.cli import shape
+from tui.cli import doubts, shape
 from tui.cli.listings import chain
 from tui.cli.options import HomeOption, JsonOption, Place, RunArgument, place
 from tui.cli.output import say, say_json
@@ -67,6 +68,7 @@ class Page:
     ) -> None:
         self.run = run
         self.short = short
+        self.actions = actions
         self.open = [one for one in actions if one.ended_at is None]
         self.events = events
         self.refs = refs
@@ -147,19 +149,15 @@ class Page:
     def open_actions(self, where: Place) -> Iterator[str]:
         flying = [one for one in self.open if not one.in_doubt]
         yield from labelled("In flight", [self._action(one) for one in flying])
-        for one in self.open:
-            if not one.in_doubt:
-                continue
-            said = [self._action(one)]
-            if one.check_hint:
-                said.append(f"To be sure, look here: {plain(one.check_hint)}")
-            said += [
-                where.command(f"resolve {self.short} {plain(one.id)} --done") + "     it happened",
-                where.command(f"resolve {self.short} {plain(one.id)} --retry") + "    it did not, do it now",
-            ]
-            yield from labelled("In doubt", said)
+        for asked in doubts.questions(self.run, self.events, self.actions):
+            answer = partial(self._resolve, where, asked.id)
+            label = "Question" if asked.why else "In doubt"
+            yield from labelled(label, list(doubts.told(asked, self.events, answer, self.now)))
         if not self.open and not self.run.at_rest:
             yield from labelled("In flight", ["nothing"])
+
+    def _resolve(self, where: Place, action: str, outcome: str) -> str:
+        return where.command(f"resolve {self.short} {plain(action)} {outcome}")
 
     def _action(self, one: Action) -> str:
         age = formats.ago(self.now - one.began_at)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from store.errors import AgentwatchError
+from store.events import Kind
 from store.reader import Fleet, Reader
-from store.records import Action, Answer, Json, Run
+from store.records import Answer, Json, Run
+from store.states import StopReason
+from tui.cli.doubts import questions
 from tui.cli.options import (
     HomeOption,
     JsonOption,
@@ -30,6 +33,11 @@ from tui.supervisor import STARTS_RUNTIME, Supervisor
 NOT_ALL = 3
 """Exit code where something was refused."""
 
+PAGE = 500
+"""Events that are looked through at a time."""
+ENDS = ("pause", "stop")
+"""Levels of a ruling after which a run does not go on."""
+
 
 class NoRuntime(AgentwatchError):
     """Something was asked of runs that nobody runs."""
@@ -43,9 +51,18 @@ async def look(where: Place, names: Sequence[str]) -> tuple[Fleet, list[Run]]:
 
 
 async def ask(
-    where: Place, kind: str, runs: Sequence[Run], *, bound: bool = False, timeout_s: float = 15.0, **args: Json
+    where: Place,
+    kind: str,
+    runs: Sequence[Run],
+    *,
+    bound: bool = False,
+    timeout_s: float = 15.0,
+    each: Mapping[str, dict[str, Json]] | None = None,
+    **args: Json,
 ) -> list[Answer]:
     """Ask the same of several runs at once; `bound` ties the request to the attempt that is seen now.
+
+    `each` holds what is asked of single runs alone, by their ids.
 
     Raises `NoRuntime` for what starts none, `NoAnswer`, `RuntimeNotStarted`, `StoreError`.
     """
@@ -57,7 +74,14 @@ async def ask(
     supervisor = Supervisor(where.home)
     return await asyncio.gather(
         *(
-            supervisor.submit(kind, run.run, attempt=run.attempt if bound else None, answer_within_s=timeout_s, **args)
+            supervisor.submit(
+                kind,
+                run.run,
+                attempt=run.attempt if bound else None,
+                answer_within_s=timeout_s,
+                **args,
+                **(each or {}).get(run.run, {}),
+            )
             for run in runs
         )
     )
@@ -121,6 +145,9 @@ def resume(
         list[str] | None,
         typer.Option("--budget", metavar="KEY=VALUE", help="A new limit, e.g. cost_usd=10.", show_default=False),
     ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The repetition that stopped it is fine, for the rest of the run.")
+    ] = False,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -136,9 +163,30 @@ def resume(
 
     async def act() -> int:
         fleet, found = await look(where, runs)
-        return tell(fleet, found, await ask(where, "resume", found, **args), as_json)
+        each = await _repetitions(where, found) if accept else {}
+        return tell(fleet, found, await ask(where, "resume", found, each=each, **args), as_json)
 
     raise typer.Exit(asyncio.run(act()))
+
+
+async def _repetitions(where: Place, runs: Sequence[Run]) -> dict[str, dict[str, Json]]:
+    """For each run, what names the repetition that stopped it.  Raises `UsageMistake`."""
+    async with await Reader.open(where.home) as reader:
+        return {run.run: {"accept": await _repetition(reader, run)} for run in runs}
+
+
+async def _repetition(reader: Reader, run: Run) -> str:
+    if run.reason is not StopReason.LOOP_DETECTED or not run.resumable:
+        raise UsageMistake(f"{plain(run.agent)} {run.run} was not stopped for a repetition: --accept accepts nothing.")
+    if run.evidence.get("signature"):
+        return str(run.evidence["signature"])
+    head = run.last_seq
+    while page := await reader.events_of(head, PAGE):
+        for event in reversed(page):
+            if event.kind == Kind.RULING and event.body.get("level") in ENDS and event.body.get("signature"):
+                return str(event.body["signature"])
+        head = page[0].prev
+    raise UsageMistake(f"Nothing on record names the repetition of {plain(run.agent)} {run.run}: resume it as it is.")
 
 
 def resolve(
@@ -170,18 +218,19 @@ def resolve(
         fleet, found = await look(where, [run])
         async with await Reader.open(where.home) as reader:
             actions = await reader.actions(found[0].run)
-        ident = doubted(found[0], actions, action)
+            latest = await reader.events_of(found[0].last_seq, PAGE)
+        asked = [one.id for one in questions(found[0], latest, actions)]
+        ident = doubted(found[0], asked, action)
         return tell(fleet, found, await ask(where, "resolve", found, bound=True, action=ident, **args), as_json)
 
     raise typer.Exit(asyncio.run(act()))
 
 
-def doubted(run: Run, actions: Sequence[Action], name: str) -> str:
-    """The id of the action not cleared that `name` is or unambiguously begins.  Raises `UsageMistake`."""
-    open_ones = [one.id for one in actions if one.ended_at is None]
-    meant = [ident for ident in open_ones if ident == name] or [ident for ident in open_ones if ident.startswith(name)]
+def doubted(run: Run, asked: Sequence[str], name: str) -> str:
+    """The id of the question that `name` is or unambiguously begins.  Raises `UsageMistake`."""
+    meant = [ident for ident in asked if ident == name] or [ident for ident in asked if ident.startswith(name)]
     if len(meant) == 1:
         return meant[0]
-    there = ", ".join(open_ones[:5]) if open_ones else "none"
+    there = ", ".join(asked[:5]) if asked else "none"
     problem = "begins several actions" if meant else "is no action in doubt"
     raise UsageMistake(f"{name!r} {problem} of {run.agent} {run.run}: it has {there}.")

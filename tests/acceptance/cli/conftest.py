@@ -64,6 +64,30 @@ AGENTS = {
                     run.checkpoint({"n": 1}, label="about to send")
                 send("b.ito@example.com")
     """,
+    "rewording.py": """
+        import os, agentwatch
+        @agentwatch.tool()
+        def send(to, text):
+            return f"sent to {to}"
+        with agentwatch.start(goal="Send one mail") as run:
+            if run.state is None:
+                run.checkpoint({"n": 1})
+            with run.step("send"):
+                print(send("b.ito@example.com", "Hello, your refund" if run.attempt == 1 else "Dear, your refund"))
+                if run.attempt == 1:
+                    os.kill(os.getpid(), 9)
+    """,
+    "leaning.py": """
+        import pathlib, urllib.request, agentwatch
+        @agentwatch.tool(idempotent=True)
+        def fetch(url):
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status
+        with agentwatch.start(goal="Fetch it") as run:
+            with run.step("fetch"):
+                port = int(pathlib.Path("port").read_text())
+                fetch(f"http://127.0.0.1:{port}/")
+    """,
     "stuck.py": """
         import pathlib, time, agentwatch
         @agentwatch.tool()

@@ -29,7 +29,23 @@ def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
 
 
 ALL = dict(commands())
-NAMES = ["run", "attach", "ps", "show", "events", "checkpoints", "log", "pause", "resume", "kill", "resolve", "init"]
+NAMES = [
+    "run",
+    "attach",
+    "ps",
+    "show",
+    "events",
+    "checkpoints",
+    "log",
+    "pause",
+    "resume",
+    "kill",
+    "resolve",
+    "init",
+    "fork",
+    "breakers",
+    "breaker",
+]
 
 
 def test_every_promised_command_is_there() -> None:
@@ -58,7 +74,7 @@ def test_every_command_is_documented(path: tuple[str, ...]) -> None:
     assert f"agentwatch {' '.join(path)}" in (ROOT / "docs" / "cli.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["ps", "show", "events", "checkpoints", "log"])
+@pytest.mark.parametrize("name", ["ps", "show", "events", "checkpoints", "log", "breakers"])
 def test_every_listing_takes_json_and_a_home(name: str) -> None:
     options = {option for param in ALL[(name,)].params for option in param.opts}
     assert options >= {"--json", "--home"}

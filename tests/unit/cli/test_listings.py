@@ -175,6 +175,25 @@ def test_checkpoints_are_listed_and_their_state_is_printed(cli: Cli, past: Past)
     assert cli("checkpoints", run, "7") == (2, "", f"Run {run} has no checkpoint 7: it has 1 to 2.\n")
 
 
+def test_two_checkpoints_are_compared(cli: Cli, past: Past) -> None:
+    run = past.run("d810aaaaaaaa")
+    past.checkpoint(run, 1, "one", '{"next": 1, "done": [1], "old": true}')
+    past.checkpoint(run, 2, None, '{"next": 2, "done": [1, 2], "new": "\\u202e"}')
+    assert cli("checkpoints", run, "1", "2")[1].splitlines() == [
+        'from checkpoint 1 "one", step 1',
+        "to   checkpoint 2, step 2",
+        "~ next: 1 → 2",
+        "+ done[1]: 2",
+        "- old: true",
+        '+ new: "·"',
+    ]
+    found = json_of(cli("checkpoints", run, "1", "2", "--json"))
+    assert (found["from"]["number"], found["to"]["number"]) == (1, 2)
+    assert found["changes"][0] == {"path": "next", "what": "changed", "before": 1, "after": 2}
+    assert cli("checkpoints", run, "1", "1")[1].endswith("  no difference\n")
+    assert cli("checkpoints", run, "1", "7") == (2, "", f"Run {run} has no checkpoint 7: it has 1 to 2.\n")
+
+
 def test_the_log_is_printed_as_text_that_cannot_act(cli: Cli, past: Past, home: Home) -> None:
     run = past.run("d810aaaaaaaa")
     assert cli("log", run) == (0, "", f"mailer {run} has written nothing.\n")

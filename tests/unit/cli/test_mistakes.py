@@ -53,6 +53,10 @@ def sentence(answer: tuple[int, str, str], code: int = 2) -> str:
         (("resolve", "x", "1", "--done", "--retry"), "Say either --done"),
         (("resolve", "x", "1", "--retry", "--result", "1"), "--result goes with --done"),
         (("resolve", "x", "1", "--done", "--result", "sent"), "--result: this is no JSON "),
+        (("breaker", "shop"), "Say one of --try, --open and --reset."),
+        (("breaker", "shop", "--try", "--reset"), "Say one of --try, --open and --reset."),
+        (("breaker", "shop", "--try"), "There is no breaker 'shop': `agentwatch breakers` lists what there is."),
+        (("fork", "x"), "Nothing has run in "),
         (("runtime", "--idle", "x"), "--idle: 'x' is no duration"),
         (("policy", "check", "no.toml"), "no.toml cannot be read: "),
     ],
@@ -128,8 +132,8 @@ def test_stop_without_a_runtime_has_nothing_to_do(cli: Cli, home: Home) -> None:
 
 def test_an_action_that_is_not_in_doubt(cli: Cli, past: Past) -> None:
     run = past.run("d810aaaaaaaa")
-    past.begin(run, "88121", "send")
-    past.begin(run, "88122", "send")
+    past.begin(run, "88121", "send", in_doubt=True)
+    past.begin(run, "88122", "send", in_doubt=True)
     assert "'7' is no action in doubt of mailer" in sentence(cli("resolve", "d810", "7", "--done"))
     assert "'8812' begins several actions" in sentence(cli("resolve", "d810", "8812", "--done"))
 
@@ -198,3 +202,16 @@ def test_main_without_arguments_reads_those_of_the_process(
     monkeypatch.setattr(sys, "argv", ["agentwatch", "--version"])
     assert main() == 0
     assert capsys.readouterr().out.startswith("agentwatch ")
+
+
+def test_accepting_a_repetition_where_there_is_none(cli: Cli, past: Past) -> None:
+    past.run("d810aaaaaaaa")
+    said = sentence(cli("resume", "d810", "--accept"))
+    assert said == "mailer d810aaaaaaaa was not stopped for a repetition: --accept accepts nothing."
+
+
+def test_a_breaker_is_only_ordered_about_where_a_runtime_heeds_it(cli: Cli, past: Past) -> None:
+    past.journal.put_breaker("shop.example.com", {})
+    past.journal.flush()
+    assert "Did you mean 'shop.example.com'?" in sentence(cli("breaker", "shop.example.org", "--try"))
+    assert sentence(cli("breaker", "shop.example.com", "--try")).startswith("No runtime is running in ")
