@@ -20,7 +20,6 @@ from store.launch import Launch
 from store.records import Action, Json
 from store.states import StopReason
 
-
 REMEMBERED_ENDS = 10_000
 """A checkpoint covers one of an attempt's latest ends; an older one is taken for the attempt's beginning."""
 
