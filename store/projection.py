@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from store.events import OF_THE_AGENT, Kind
 from store.records import CheckpointRef, Event, Pending, Run, Warned
-from store.states import AT_REST, Status, StopReason
+from store.states import AT_REST, GOING, RESUMABLE, Status, StopReason
 
 Changes = dict[str, Any]
 
@@ -27,6 +27,8 @@ def project(run: Run | None, event: Event) -> Run | None:
     fold = _FOLDS.get(event.kind)
     if fold is not None:
         fold(run, event, event.body, changes)
+    if event.kind in _TIMED or run.gated:
+        _time(run, event, changes)
     return replace(run, **changes)
 
 
@@ -103,6 +105,7 @@ def _hello(run: Run, event: Event, body: Changes, changes: Changes) -> None:
 def _step_begin(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["step"] = body["n"]
     changes["step_name"] = body.get("name") or ""
+    changes["steps"] = run.steps + 1
 
 
 def _usage(run: Run, event: Event, body: Changes, changes: Changes) -> None:
@@ -187,6 +190,37 @@ def _granted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["granted"] = run.granted | body["limits"]
 
 
+def _accepted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    if body["signature"] not in run.accepted:
+        changes["accepted"] = (*run.accepted, body["signature"])
+
+
+def _time(run: Run, event: Event, changes: Changes) -> None:
+    """Count the time for which a run is going: starting or running, and held by nothing of ours."""
+    status, gated = changes.get("status", run.status), run.gated
+    ident = str(event.body.get("id") or "")
+    if event.kind == Kind.HELD:
+        gated = (*(held for held in gated if held != ident), ident)
+    elif event.kind == Kind.ATTEMPT_ENDED or (event.kind == Kind.STATUS and status in GOING):
+        gated = ()
+    elif event.kind in HOLD_ENDS:
+        gated = tuple(held for held in gated if held != ident)
+    if event.kind in OF_THE_AGENT:
+        gated = tuple(held for held in gated if held)
+    changes["gated"] = gated
+    going_s, since = run.going_s, run.going_since
+    if since is not None:
+        going_s += max(0.0, event.at - since)
+    changes.update(going_s=going_s, going_since=event.at if status in GOING and not gated else None)
+    if event.kind == Kind.STATUS and run.status in RESUMABLE and status in GOING:
+        changes["resumed_s"] = going_s
+
+
+HOLD_ENDS = frozenset({Kind.ACTION_BEGIN, Kind.ACTION_WITHDRAWN, Kind.REFUSED, Kind.REPLAYED})
+"""What becomes of a call that waited at the gate."""
+
+_TIMED = frozenset({Kind.STATUS, Kind.HELD, Kind.ATTEMPT_ENDED})
+
 _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.STATUS: _status,
     Kind.ATTEMPT_STARTED: _attempt_started,
@@ -207,4 +241,5 @@ _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.COMPLETE: _complete,
     Kind.FAIL: _fail,
     Kind.GRANTED: _granted,
+    Kind.ACCEPTED: _accepted,
 }

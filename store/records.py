@@ -138,6 +138,16 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     cost_usd: float = 0.0
     actions: int = 0
     """Actions that were allowed to begin."""
+    steps: int = 0
+    """Steps begun, over all attempts."""
+    going_s: float = 0.0
+    """Seconds for which it was going, up to `going_since`; while the supervisor made it wait none passed."""
+    going_since: float | None = None
+    """Since when its time passes; None while it does not."""
+    resumed_s: float = 0.0
+    """What `going_s` was when it was started or last resumed."""
+    gated: tuple[str, ...] = ()
+    """Calls that wait at its gate, by id; while one does its time does not pass."""
     progress_label: str = ""
     progress_done: float | None = None
     progress_of: float | None = None
@@ -166,6 +176,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """Budgets in force, e.g. {"cost_usd": 5.0, "tokens": 100000}."""
     granted: dict[str, float] = {}
     """The limits that operators raised, which win over the policy's."""
+    accepted: tuple[str, ...] = ()
+    """Signatures of repetitions that operators said are fine for the rest of the run."""
     command: tuple[str, ...] = ()
     cwd: str = ""
     said: str = ""

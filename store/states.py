@@ -54,6 +54,8 @@ S = Status
 AT_REST = frozenset({S.PAUSED, S.STOPPED, S.NEEDS_REVIEW, S.COMPLETED, S.KILLED})
 FINAL = frozenset({S.COMPLETED, S.KILLED})
 RESUMABLE = frozenset({S.PAUSED, S.STOPPED})
+GOING = frozenset({S.STARTING, S.RUNNING})
+"""Statuses in which the run itself spends the time."""
 
 _LIVE_EXITS = frozenset({S.NEEDS_REVIEW, S.STOPPING, S.KILLING})
 

@@ -26,7 +26,7 @@ class BudgetRule:
             key: getattr(section, key) for key in BUDGETS if getattr(section, key) is not None
         }
         self._counted_to = run.last_seq if run is not None else 0
-        self._clock = Stopwatch(run)
+        self._clock = Stopwatch.of(run)
         self._spent: dict[str, float] = dict.fromkeys(BUDGETS, 0.0)
         if run is not None:
             self._spent |= {
@@ -35,12 +35,12 @@ class BudgetRule:
                 "cached_tokens": float(run.cached_tokens),
                 "actions": float(run.actions),
             }
-        self._steps_begun = run.step if run is not None else 0
-        self._in_step = run is not None and run.step > 0
+            self._raise(run.granted)
+        self._steps_begun = run.steps if run is not None else 0
+        self._in_step = self._steps_begun > 0
         self._said: dict[str, set[Level]] = {}
 
     def feed(self, event: Event) -> Iterable[Ruling]:
-        self._clock.feed(event)
         if event.kind == Kind.GRANTED:
             self._raise(event.body["limits"])
         elif event.kind == Kind.RULING and event.body["rule"] == self.name:
@@ -51,6 +51,7 @@ class BudgetRule:
             self._in_step = event.kind == Kind.STEP_BEGIN
         if event.seq <= self._counted_to:
             return []  # The totals hold it already, and what they led to stands in the history as a ruling.
+        self._clock.feed(event)
         self._count(event)
         return self._rule(event.at, event.seq) if self._limits else []
 

@@ -65,6 +65,8 @@ class Calls:
         self._open: dict[str, Event] = {}
         self._fed: Event | None = None
         self._call: Call | None = None
+        self.repeating = ""
+        """Signature of the cycle that the latest call is part of, as the loop rule found it; else empty."""
 
     def feed(self, event: Event) -> Call | None:
         """Return the call that `event` ends, if it ends one."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from store.events import OF_THE_AGENT, Kind
+from store.projection import HOLD_ENDS
 from store.records import Event, Run
-from store.states import Status
-
-GOING = frozenset({Status.STARTING, Status.RUNNING})
-"""Statuses in which the run itself spends the time."""
+from store.states import GOING, Status
 
 ACTING = GOING | {Status.WAITING, Status.PAUSING}
 """Statuses in which an action that was let through goes on working."""
-
-_HOLD_ENDS = frozenset({Kind.ACTION_BEGIN, Kind.ACTION_WITHDRAWN, Kind.REFUSED, Kind.REPLAYED})
 
 
 class Stopwatch:
@@ -27,18 +23,29 @@ class Stopwatch:
         self._total_s = 0.0
         self._counted_to: float | None = None
 
+    @classmethod
+    def of(cls, run: Run | None) -> Stopwatch:
+        """Return a stopwatch that goes on from what the projection counted; feed it only what is not counted there."""
+        watch = cls(run)
+        if run is not None:
+            watch._total_s, watch._counted_to = run.going_s, run.going_since
+            watch._held = set(run.gated)
+        return watch
+
     def feed(self, event: Event) -> None:
         """Move to the time of `event`, then take in what it changes."""
         if self._counted_to is None and event.seq <= self._history_to:
             self._going = True  # A history's first event tells of an earlier time than the status the run has now.
         self._advance(event.at)
-        if event.kind == Kind.STATUS:
+        if event.kind == Kind.CREATED:
+            self._going = False
+        elif event.kind == Kind.STATUS:
             self._going = event.body["to"] in self._statuses
             if event.body["to"] in (Status.RUNNING, Status.STARTING):
                 self._held.clear()
         elif event.kind == Kind.HELD:
             self._held.add(str(event.body.get("id") or ""))
-        elif event.kind in _HOLD_ENDS:
+        elif event.kind in HOLD_ENDS:
             self._held.discard(str(event.body.get("id") or ""))
         elif event.kind == Kind.ATTEMPT_ENDED:
             self._held.clear()
@@ -48,6 +55,11 @@ class Stopwatch:
     def seconds(self, now: float) -> float:
         """Seconds counted up to `now`."""
         self._advance(now)
+        return self._total_s
+
+    @property
+    def total_s(self) -> float:
+        """Seconds counted up to what was fed last."""
         return self._total_s
 
     def _advance(self, now: float) -> None:

@@ -43,9 +43,6 @@ class Judge:
     def rebuild(cls, policy: Policy, run: Run | None, history: Sequence[Event]) -> Judge:
         """Return a judge that remembers `history`: the newest `horizon` events of `run`, oldest first, all of them
         counted in `run` already.  What it would have ruled on them is dropped.
-
-        What an operator said once and for all (`repetition.accepted`, `budget.granted`) holds beyond the horizon: such
-        events are few, and those older than it go first in `history`.
         """
         judge = cls(policy, run)
         for event in history:

@@ -91,7 +91,7 @@ class LoopRule:
         """What was last said of a signature, and of which stretch."""
         self._paused_by: set[str] = set()
         self._factor: dict[str, int] = {}
-        self._accepted: set[str] = set()
+        self._accepted: set[str] = set(run.accepted) if run is not None else set()
 
     def feed(self, event: Event) -> Iterable[Ruling]:
         if event.kind == Kind.STATUS:
@@ -126,6 +126,7 @@ class LoopRule:
             past.take_back()  # The supervisor's own retry is the same call still, not the model's doing.
         past.add(self._key(call, past.calls[-1] if past.calls else None), call)
         found = past.rounds()
+        self._calls.repeating = found.signature if found is not None else ""
         rulings = [] if found is None else self._rule(found, past)
         return rulings or self._same_error(call, past)
 

@@ -41,7 +41,10 @@ class ProgressRule:
         self._seen: dict[str, int] = {}
         """What was seen, and when, in events fed."""
         self._fewest: dict[str, int] = {}
-        self._most_done: float | None = run.progress_done if run is not None else None
+        self._most_done: float | None = None
+        self._before = run
+        """What the projection knows of the time before this rule's memory, until that was taken in."""
+        self._accepted: set[str] = set()
         self._excused: set[str] = set()
         self._stale: list[Call] = []
         """Calls since the last news."""
@@ -56,11 +59,17 @@ class ProgressRule:
 
     def feed(self, event: Event) -> Iterable[Ruling]:
         self._fed += 1
+        if self._before is not None and event.seq > self._before.last_seq:
+            self._accepted.update(self._before.accepted)
+            if self._most_done is None:
+                self._most_done = self._before.progress_done
+            self._before = None
         call = self._calls.feed(event)
         self._spend(event)
         if event.kind == Kind.RULING:
             self._heard(event)
         elif event.kind == Kind.ACCEPTED:
+            self._accepted.add(event.body["signature"])
             self._excused.update(call.key for call in self._stale)
             self._renew("an accepted repetition", event.seq, event.at)
         elif event.kind == Kind.STATUS and event.body.get("from") in RESUMABLE:
@@ -121,7 +130,7 @@ class ProgressRule:
         if self._is_new(call):
             self._renew(call.tool, call.seq, call.ended_at)
             return []
-        if call.poll or call.key in self._excused:
+        if call.poll or call.key in self._excused or self._calls.repeating in self._accepted:
             return []
         self._stale.append(call)
         stale, section = len(self._stale), self._section

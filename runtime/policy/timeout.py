@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
 from runtime.policy.clock import ACTING, Stopwatch
 from runtime.policy.config import Timeout
@@ -42,12 +43,16 @@ class TimeoutRule:
         self._actions: dict[str, Timer] = {}
         self._step: Timer | None = None
         self._run = self._timer("the run", section.run_s, 0.0, 0)
+        self._before = run
+        """What the projection knows of the time before this rule's memory, until that was taken in."""
         if run is not None:
             for pending in run.in_flight:
                 self._begin(pending.id, pending.tool, section.action_s, 0.0, 0)
         self._said: set[str] = set()
 
     def feed(self, event: Event) -> Iterable[Ruling]:
+        if self._before is not None and event.seq > self._before.last_seq:
+            self._take_in(self._before)
         self._going.feed(event)
         self._acting.feed(event)
         body = event.body
@@ -71,6 +76,8 @@ class TimeoutRule:
         return []
 
     def tick(self, now: float) -> Iterable[Ruling]:
+        if self._before is not None:
+            self._take_in(self._before)
         acting_s, going_s = self._acting.seconds(now), self._going.seconds(now)
         rulings = []
         for key, timer in self._actions.items():
@@ -88,6 +95,14 @@ class TimeoutRule:
 
     def _timer(self, what: str, limit_s: float | None, began_s: float, seq: int) -> Timer | None:
         return None if limit_s is None else Timer(what, float(limit_s), began_s, seq)
+
+    def _take_in(self, run: Run) -> None:
+        """Begin the run's own timer where it began, which may be long before the oldest event that is remembered."""
+        self._before = None
+        if self._run is not None:
+            since_s = run.going_s - run.resumed_s
+            counted_s = self._going.seconds(run.going_since) if run.going_since is not None else self._going.total_s
+            self._run = replace(self._run, began_s=counted_s - since_s)
 
     def _resumed(self, event: Event) -> None:
         """A run that is resumed has its whole time again, or it could never go on."""
