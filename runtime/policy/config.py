@@ -118,7 +118,7 @@ class Outcome(Section, frozen=True):
 class Stall(Section, frozen=True):
     """Silence, on three clocks."""
 
-    at_most: Level = Level.PAUSE
+    at_most: Level = Level.STOP
     """The highest rung of the ladder that this rule may take."""
     model_warn_s: Seconds = 300.0
     """Seconds of silence between actions, where an agent waits for its model, after which the operator is warned."""
@@ -132,6 +132,9 @@ class Stall(Section, frozen=True):
     """Seconds without a line of output, of an agent that does not speak with us, after which the operator is warned."""
     silence_pause_s: Seconds | None = None
     """Seconds of such silence after which the run is paused; not set, because it may well be at work."""
+    give_up_s: Seconds | None = 60.0
+    """Seconds after the pause of an agent that is silent between actions, and so reaches no safe point, after which its
+    process is ended."""
 
     def disorder(self) -> list[str]:
         pairs = [(clock, getattr(self, f"{clock}_warn_s"), getattr(self, f"{clock}_pause_s")) for clock in CLOCKS]

@@ -11,7 +11,7 @@ from runtime.policy.evidence import duration
 from runtime.policy.ruling import Level, Ruling
 from store.events import OF_THE_AGENT, Kind
 from store.records import Event, Run
-from store.states import StopReason
+from store.states import Status, StopReason
 
 
 class StallRule:
@@ -29,6 +29,8 @@ class StallRule:
         self._open: dict[str, tuple[str, bool]] = {}
         """Actions in flight: tool, and whether a timeout of its own was declared."""
         self._said: set[str] = set()
+        self._pausing_since: float | None = None
+        """Since when a pause that this rule asked for is not reached, or when the agent last spoke since."""
         for pending in run.in_flight if run is not None else ():
             self._open[pending.id] = (pending.tool, False)
 
@@ -42,12 +44,17 @@ class StallRule:
             self._open.clear()
         elif event.kind == Kind.RULING and event.body["rule"] == self.name:
             self._said.add(event.body["level"])
+        elif event.kind == Kind.STATUS:
+            due = event.body["to"] == Status.PAUSING and Level.PAUSE in self._said
+            self._pausing_since = event.at if due else None
         elif event.kind == Kind.ATTEMPT_STARTED:
             self._speaks = self._speaks and bool(event.body.get("adopted"))
         if event.kind in OF_THE_AGENT and event.kind != Kind.OUTPUT:
             self._speaks = True
+        if event.kind in OF_THE_AGENT and self._pausing_since is not None:
+            self._pausing_since = event.at
         if event.kind in OF_THE_AGENT or event.kind in (Kind.ATTEMPT_STARTED, Kind.STATUS):
-            self._last = event
+            self._last = event if event.kind != Kind.STATUS else self._last or event
             self._quiet_from_s = self._clock.seconds(event.at)
             self._said.clear()
         return []
@@ -55,6 +62,8 @@ class StallRule:
     def tick(self, now: float) -> Iterable[Ruling]:
         if any(declared for _, declared in self._open.values()):
             return []  # Its own timeout says how long it may take.
+        if self._pausing_since is not None:
+            return self._unreached(now, now - self._pausing_since)
         clock = "tool" if self._open else "model" if self._speaks else "silence"
         quiet_s = self._clock.seconds(now) - self._quiet_from_s
         for level, key in ((Level.PAUSE, "pause"), (Level.WARN, "warn")):
@@ -66,6 +75,16 @@ class StallRule:
                 return [self._ruling(level, clock, quiet_s)]
         return []
 
+    def _unreached(self, now: float, waited_s: float) -> list[Ruling]:
+        """End what was asked to pause and reaches no safe point; with a call in flight it may yet."""
+        give_up_s = self._section.give_up_s
+        if give_up_s is None or waited_s < give_up_s or self._open or not self._speaks or Level.STOP in self._said:
+            return []
+        if self._section.at_most is not Level.STOP:
+            return []
+        self._said.add(Level.STOP)
+        return [self._ruling(Level.STOP, "model", now - self._last.at if self._last is not None else waited_s)]
+
     def _ruling(self, level: Level, clock: str, quiet_s: float) -> Ruling:
         tools = ", ".join(tool for tool, _ in self._open.values())
         where, sentence = {
@@ -74,6 +93,8 @@ class StallRule:
             "silence": ("no output", "and wrote nothing"),
         }[clock]
         last = f"{self._last.kind} (event {self._last.seq})" if self._last is not None else "none"
+        if level is Level.STOP:
+            where, sentence = "and no safe point", f"{sentence}; asked to pause, it came to no safe point"
         return Ruling(
             rule=self.name,
             level=level,
@@ -83,6 +104,6 @@ class StallRule:
                 "figures": {"silent for": duration(quiet_s), "clock": clock, "last sign of life": last},
                 "events": [self._last.seq] if self._last is not None else [],
             },
-            reason=StopReason.STALLED if level is Level.PAUSE else None,
+            reason=None if level is Level.WARN else StopReason.STALLED,
             signature=f"stall:{self._last.seq if self._last is not None else 0}",
         )

@@ -45,6 +45,48 @@ def test_silence_within_an_action_names_the_tool() -> None:
     assert told.rulings[-1].summary == "no sign of life for 20 min, in fetch"
 
 
+def stalled() -> Story:
+    """A run that is on its way to a pause that it does not reach."""
+    told = story()
+    told.call("ls")
+    wait(told, 1200)
+    told.status("running", "pausing")
+    return told
+
+
+def test_what_is_silent_and_reaches_no_safe_point_is_ended() -> None:
+    told = stalled()
+
+    assert wait(told, 600) == [(60.0, Level.STOP)]
+    assert told.rulings[-1].reason is StopReason.STALLED
+    assert told.rulings[-1].summary == "no sign of life for 21 min, and no safe point"
+
+
+def test_what_stirs_on_its_way_to_a_pause_has_more_time() -> None:
+    told = stalled()
+    wait(told, 50)
+    told.add(Kind.OUTPUT, bytes=1, line=".")
+
+    assert wait(told, 50) == []
+    assert wait(told, 20) == [(10.0, Level.STOP)]
+
+
+def test_a_call_in_flight_is_never_ended_for_its_silence() -> None:
+    told = story()
+    told.begin("train")
+    wait(told, 1200)
+    told.status("running", "pausing")
+
+    assert wait(told, 7200) == []
+
+
+def test_a_pause_that_was_reached_is_left_alone() -> None:
+    told = stalled()
+    told.status("pausing", "paused", held=True)
+
+    assert wait(told, 7200) == []
+
+
 def test_a_declared_timeout_replaces_the_clock() -> None:
     told = story()
     told.begin("train", timeout_s=86_400)
