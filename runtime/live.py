@@ -151,6 +151,8 @@ class LiveRun:
     step_id: str = ""
     notes: list[str] = field(default_factory=list)
     """What a steer ruling or an operator wants the model to hear with the next verdict."""
+    warned: set[str] = field(default_factory=set)
+    """Common budgets of which this run was warned, by signature."""
     pause: PauseOrder | None = None
     ending: Ending | None = None
     ending_task: asyncio.Task[None] | None = None

@@ -11,7 +11,9 @@ from runtime.core import Core, log
 from runtime.lifecycle import Lifecycle
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
 from runtime.policy.load import load
+from runtime.policy.ruling import Level
 from runtime.review import Review
+from runtime.shared_budgets import SharedBudgets
 from store.errors import AgentwatchError
 from store.events import Kind
 from store.launch import Launch, read_launch, write_launch
@@ -32,12 +34,14 @@ class Orders:
         lifecycle: Lifecycle,
         review: Review,
         breakers: Breakers,
+        shared_budgets: SharedBudgets,
         stop_runtime: Callable[[str, float], None],
     ) -> None:
         self._core = core
         self._lifecycle = lifecycle
         self._review = review
         self._breakers = breakers
+        self._shared_budgets = shared_budgets
         self._stop_runtime = stop_runtime
         self._kinds: dict[str, Callable[[Command], str]] = {
             "start": self._start,
@@ -182,6 +186,15 @@ class Orders:
 
     def _check_grant(self, run: Run, command: Command) -> None:
         limits = command.args.get("limits") or {}
+        live = self._core.lives.get(run.run)
+        policy = live.policy if live is not None else load(read_launch(self._core.home, run.run).policy)
+        if run.evidence.get("scope"):
+            for ruling in self._shared_budgets.rulings(policy, run.agent):
+                if ruling.level is Level.PAUSE:
+                    raise Refused(f"{ruling.summary}: raise [{ruling.rule}] in the policy of {run.agent} first.")
+            return
+        if any(limit > run.limits.get(name, limit) for name, limit in policy.limits.items()):
+            return  # Its policy was raised meanwhile.
         if not any(name in limits for name in run.limits):
             some = next(iter(run.limits), "cost_usd")
             raise Refused(

@@ -29,6 +29,7 @@ from runtime.orders import Orders
 from runtime.policies import Policies
 from runtime.recovery import Recovery
 from runtime.review import Review
+from runtime.shared_budgets import SharedBudgets
 from store.control import Commands
 from store.errors import AgentwatchError
 from store.events import Kind
@@ -57,7 +58,8 @@ class Runtime:
         self._breakers = Breakers(self._core)
         self._gate = Gate(self._core, self._lifecycle, review, self._breakers)
         self._recovery = Recovery(self._core, self._lifecycle, self._gate)
-        self._orders = Orders(self._core, self._lifecycle, review, self._breakers, self.stop)
+        self._shared_budgets = SharedBudgets(self._core, self._lifecycle)
+        self._orders = Orders(self._core, self._lifecycle, review, self._breakers, self._shared_budgets, self.stop)
         self._policies = Policies(self._core)
         self._children = Children(self._core, self._lifecycle.endings.exited)
         self._lifecycle.enlisted = self._policies.in_force
@@ -126,6 +128,7 @@ class Runtime:
                 self._look_at_log(live)
                 self._lifecycle.waited_too_long(live, now)
             self._breakers.tick()
+            self._shared_budgets.tick()
             self._beat()
             if self._core.lives:
                 self._busy_at = time.monotonic()

@@ -101,7 +101,7 @@ class BudgetRule:
 
 
 def _ruling(key: str, spent: float, limit: float, level: Level, signature: str, seq: int | None) -> Ruling:
-    figure = f"{_amount(key, spent)} of {_amount(key, limit)}"
+    figure = f"{amount(key, spent)} of {amount(key, limit)}"
     told = f"{figure} {_NOUNS[key]}".rstrip()
     exceeded = level is Level.PAUSE
     share = "its limit is reached" if exceeded else f"{spent / limit:.0%} of its limit"
@@ -129,7 +129,8 @@ _NOUNS = {
 }
 
 
-def _amount(key: str, value: float) -> str:
+def amount(key: str, value: float) -> str:
+    """A figure of a budget, as a person reads it."""
     if key == "cost_usd":
         # Tiny budgets need more digits than cents, or "$0.00 of $0.00" would be all there is to see.
         return f"${value:.2f}" if value >= 1 else f"${value:.4f}".rstrip("0").ljust(5, "0")

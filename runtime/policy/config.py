@@ -218,6 +218,27 @@ class Budget(Section, frozen=True):
     """Seconds in which the run was going; while the supervisor makes it wait none pass."""
 
 
+class SharedBudget(Section, frozen=True):
+    """What several runs may spend together; a key that is not set is no limit."""
+
+    at_most: Level = Level.PAUSE
+    """The highest rung of the ladder that this rule may take."""
+    warn_at: Share = 0.8
+    """Share of a limit at which the operator is warned, once for each run."""
+    cost_usd: Amount | None = None
+    """Dollars."""
+    tokens: Count | None = None
+    """Fresh input tokens and output tokens together."""
+    actions: Count | None = None
+    """Actions that were allowed to begin."""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that are set."""
+        named = {"cost_usd": self.cost_usd, "tokens": self.tokens, "actions": self.actions}
+        return {key: value for key, value in named.items() if value is not None}
+
+
 class Timeout(Section, frozen=True):
     """How long things may take; while the supervisor makes a run wait no time passes."""
 
@@ -262,6 +283,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     retry: Retry = Retry()
     breaker: Breaking = Breaking()
     budget: Budget = Budget()
+    agent_budget: SharedBudget = SharedBudget()
+    home_budget: SharedBudget = SharedBudget()
     timeout: Timeout = Timeout()
     pause: Pause = Pause()
     gate: Gate = Gate()

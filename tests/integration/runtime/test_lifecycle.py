@@ -351,3 +351,37 @@ async def test_a_park_asked_for_while_an_action_is_in_flight_is_remembered(world
 async def test_the_agents_own_words_name_its_goal_where_nobody_gave_one(world: World) -> None:
     run = await world.start("raw = Raw(goal='label every ticket')\nraw.complete()", goal="")
     assert (await world.rest(run)).goal == "label every ticket"
+
+
+SPENDS = "raw = Raw()\nfor n in range(1, 100000):\n    raw.step(n)\n    raw.say(t='usage', cost_usd=0.05)\n    time.sleep(0.01)"
+
+
+async def test_runs_are_held_when_they_have_spent_together_what_their_home_may_spend(world: World) -> None:
+    policy = "[home_budget]\ncost_usd = 2.0\n"
+    runs = [await world.start(SPENDS, policy=policy, agent=f"spender-{n}") for n in range(3)]
+    spent = [await world.rest(run) for run in runs]
+    assert {run.reason for run in spent} == {StopReason.BUDGET_EXCEEDED}
+    assert sum(run.cost_usd for run in spent) >= 2.0
+    assert all(run.cost_usd < 2.0 for run in spent)
+    refused = await world.ask("resume", runs[0])
+    assert (refused.applied, "raise [home_budget]" in refused.message) == (False, True)
+
+
+async def test_one_agents_common_budget_does_not_hold_another_agent(world: World) -> None:
+    policy = "[agent_budget]\ncost_usd = 1.0\n"
+    first = await world.start(SPENDS, policy=policy, agent="spender")
+    other = await world.start(SPENDS, policy=policy.replace("1.0", "1000000.0"), agent="other")
+    held = await world.rest(first)
+    assert held.reason is StopReason.BUDGET_EXCEEDED
+    assert "all runs of spender" in held.why
+    assert not (await world.run(other)).at_rest
+
+
+async def test_a_budget_that_was_raised_in_the_policy_lets_the_run_go_on(world: World) -> None:
+    run = await world.start(SPENDS, policy="[budget]\ncost_usd = 0.5\n")
+    await world.rest(run)
+    next(world.folder.glob("*.toml")).write_text("[budget]\ncost_usd = 1000.0\n", "utf-8")
+    deadline = time.monotonic() + 20
+    while not (await world.ask("resume", run)).applied:
+        assert time.monotonic() < deadline
+    await world.until(run, lambda now: now.cost_usd > 0.8)
