@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -51,24 +52,37 @@ class Trace(msgspec.Struct, frozen=True):
 
 def read_traces(path: Path) -> Iterator[Trace]:
     """Yield the traces of a JSON lines file, gzipped or not.  Raises `TraceError` naming file and line."""
+    for number, line, _position in numbered_lines(path):
+        yield trace_of(path, number, line)
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes, int]]:
+    """Yield the lines of a file, gzipped or not, that are not blank.  Raises `TraceError`.
+
+    Each comes with its number, from 1, and with how many bytes of the file were read by then.
+    """
+    number = 0
     try:
-        with _opened(path) as lines:
-            yield from (_trace(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
-    except (OSError, EOFError) as error:
-        raise TraceError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            lines = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if zipped else file
+            position = 0
+            for number, line in enumerate(lines, 1):
+                position = file.tell() if zipped else position + len(line)
+                if line.strip():
+                    yield number, line, position
+    except (OSError, EOFError, zlib.error) as error:
+        beyond = f" beyond line {number}" if number else ""
+        raise TraceError(f"{path} cannot be read{beyond}: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def _trace(path: Path, number: int, line: bytes) -> Trace:
+def trace_of(path: Path, number: int, line: bytes) -> Trace:
+    """Return the trace that a line holds.  Raises `TraceError`."""
     try:
         return msgspec.json.decode(line, type=Trace)
     except msgspec.MsgspecError as error:
         raise TraceError(f"{path}, line {number} is no trace: {error}.") from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
 def events(trace: Trace) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import breakers, ending, fork, listings, logs, policy, serve, show, start, starter, steer
+from tui.cli import backtest, breakers, ending, fork, listings, logs, policy, serve, show, start, starter, steer
 from tui.cli.help import Command, DashCommand, Grouped
 from tui.cli.options import HomeOption, examples
 
@@ -149,6 +149,12 @@ _add(
     "agentwatch breaker shop-api.example.com --try",
     "agentwatch breaker shop-api.example.com --open",
     "agentwatch breaker shop-api.example.com --reset",
+)  # fmt: skip
+_add(
+    app, "backtest", backtest.backtest, "Say what the rules would have done to recorded runs.",
+    "agentwatch backtest",
+    "agentwatch backtest traces/*.jsonl.gz --verdicts out.jsonl",
+    "agentwatch backtest ticket-mailer --policy careful.toml --against strict",
 )  # fmt: skip
 _add(
     app, "init", starter.init, "Write a commented agentwatch.toml and a small agent.",

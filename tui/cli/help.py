@@ -10,7 +10,8 @@ GROUPS = {
     "Run and watch": ("run", "attach"),
     "See": ("ps", "show", "events", "checkpoints", "log", "breakers"),
     "Steer": ("pause", "resume", "fork", "kill", "resolve", "breaker"),
-    "Set up": ("init", "policy", "runtime", "stop"),
+    "Rules": ("backtest", "policy"),
+    "Set up": ("init", "runtime", "stop"),
 }
 
 AFTER_DASHES = "after_dashes"
