@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from store.home import Home  # noqa: E402
-from tests.support.console_fleet import FleetMaker, fleet  # noqa: E402
+from tests.support.console_fleet import FleetMaker, fleet, outage  # noqa: E402
 from tests.support.console_shots import frozen  # noqa: E402
 from tui.console.app import ConsoleApp  # noqa: E402
 
@@ -30,6 +30,8 @@ class Picture(NamedTuple):
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = (140, 44)
     theme: str = "agentwatch-dark"
+    outage: bool = False
+    """A dependency is down in this one."""
 
 
 PICTURES = (
@@ -46,6 +48,7 @@ PICTURES = (
     Picture("in-flight", "7d10be", ("i",)),
     Picture("log", "55aa90", ("l",)),
     Picture("help", "3f9a1c", ("question_mark",)),
+    Picture("outage", "a9e1d4", ("g", *"jjjjjjj"), outage=True),
 )
 
 
@@ -77,17 +80,21 @@ def main() -> None:
     """Draw all of them, or those that are named."""
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, frozen():
-        home = Home(Path(scratch) / "home")
-        maker = FleetMaker(home)
-        fleet(maker)
-        lock = home.acquire()
-        for picture in PICTURES:
-            if len(sys.argv) == 1 or picture.name in sys.argv[1:]:
-                (folder / f"{picture.name}.svg").write_text(asyncio.run(draw(home, picture)), encoding="utf-8")
-                print(f"docs/pictures/{picture.name}.svg")
-        os.close(lock)
-        maker.close()
+    with frozen():
+        for down in (False, True):
+            with tempfile.TemporaryDirectory() as scratch:
+                home = Home(Path(scratch) / "home")
+                maker = FleetMaker(home)
+                fleet(maker)
+                if down:
+                    outage(maker, runs=40)
+                lock = home.acquire()
+                for picture in PICTURES:
+                    if picture.outage == down and (len(sys.argv) == 1 or picture.name in sys.argv[1:]):
+                        (folder / f"{picture.name}.svg").write_text(asyncio.run(draw(home, picture)), encoding="utf-8")
+                        print(f"docs/pictures/{picture.name}.svg")
+                os.close(lock)
+                maker.close()
 
 
 if __name__ == "__main__":

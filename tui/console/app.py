@@ -212,8 +212,10 @@ class ConsoleApp(App[int]):
                 continue
             run = self.state.run(event.run)
             if run is not None:
-                said = str(event.body.get("why") or event.body.get("reason") or "")
-                self._tell_rest(run, str(event.body["to"]), said, event.at)
+                to = str(event.body["to"])
+                reason = str(event.body.get("reason") or "")
+                said = str(event.body.get("why") or (reason if reason.lower() != to else ""))
+                self._tell_rest(run, to, said, event.at)
 
     def state_changed(self, touched: set[str] | None = None, *, below: bool = True) -> None:
         """Let the screens show what is new."""

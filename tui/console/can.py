@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from store.records import Run
 from store.states import FINAL, Status, StopReason
+from tui.console.lines import clip
 
-LIVE = frozenset({Status.STARTING, Status.RUNNING, Status.WAITING, Status.PAUSING})
+LONGEST_NAME = 28
+"""Cells of an agent's name within a sentence."""
 
 
 def name(run: Run) -> str:
     """How a run is called in a sentence."""
-    return f"{run.agent} {short(run.run)}"
+    return f"{clip(run.agent, LONGEST_NAME)} {short(run.run)}"
 
 
 def short(run: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -71,7 +72,15 @@ def failure(body: dict[str, Json]) -> str:
 def call(tool: str, args: Json) -> str:
     """A tool call as a fragment."""
     said = brief(args)
-    return f"{tool} {said}" if said else tool
+    return f"{tool} {_PATH.sub(_shortened, said)}" if said else tool
+
+
+_PATH = re.compile(r"(?<![\w:/.])(?:/[\w.@+-]+){4,}")
+"""An absolute path of four parts or more; the end of it says which file it is."""
+
+
+def _shortened(path: re.Match[str]) -> str:
+    return "…/" + "/".join(path[0].split("/")[-2:])
 
 
 def signature(tool: str, args: Json, result: Json) -> str:

@@ -382,7 +382,9 @@ def _sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…”" else ".")
+    # The name of a tool is not a word of ours to capitalise.
+    head = text[0].upper() + text[1:] if text.split(" ", 1)[0].isalpha() else text
+    return head + ("" if text[-1] in ".!?…”" else ".")
 
 
 __all__ = ["QUESTIONS", "Answer", "Verdict", "judge", "observed", "verdict"]

@@ -110,13 +110,17 @@ def spending(run: Run, window: Window, now: float, width: int) -> list[Line]:
         average = sum(tokens) / len(tokens)
         fresh = recent.new_per_step[-SPARK_STEPS:]
         if any(tokens):
-            lines.append(_row("tokens", f"{formats.spark(tokens)}  {formats.count(average)} a step", width))
+            lines.append(_spark_row("tokens", tokens, f"{formats.count(average)} a step", width))
         said = f"none for {formats.plural(recent.stale_steps, 'step')}" if recent.stale_steps else "per step"
-        lines.append(_row("new", f"{formats.spark(fresh)}  {said}", width))
+        lines.append(_spark_row("new", fresh, said, width))
     lines += [_row(*pair, width) for pair in _budgets(run, now)]
     lines.append(EMPTY)
     lines += facts(run, now, width)
     return lines
+
+
+def _spark_row(label: str, values: list[float], said: str, width: int) -> Line:
+    return clip_line(line(_row(label, "", width), Span(formats.spark(values), "dim"), f"  {said}"), width)
 
 
 def _budgets(run: Run, now: float) -> list[tuple[str, str]]:

@@ -1,0 +1,53 @@
+"""Which keys can work, as one table."""
+
+from __future__ import annotations
+
+import pytest
+
+from store.records import Run
+from store.states import Status, StopReason
+from tui.console.can import refusal
+
+S = Status
+WORKS = {
+    "pause": {S.STARTING, S.RUNNING, S.WAITING, S.PAUSING, S.NEEDS_REVIEW},
+    "resume": {S.PAUSED, S.STOPPED, S.PAUSING},
+    "kill": set(S) - {S.COMPLETED, S.KILLED, S.KILLING},
+    "doubt": {S.NEEDS_REVIEW},
+    "why": set(S),
+    "log": set(S),
+}
+
+
+@pytest.mark.parametrize("action", WORKS)
+@pytest.mark.parametrize("status", list(Status))
+def test_a_key_works_or_says_why_not(action: str, status: Status) -> None:
+    run = Run(run="3f9a1c22", agent="mailer", goal="", created_at=0.0, status=status)
+
+    said = refusal(action, run)
+
+    assert (said == "") == (status in WORKS[action])
+    if said:
+        assert "mailer 3f9a1c" in said and said.endswith((".", ")."))
+
+
+def test_what_is_held_can_be_parked_and_what_is_parked_cannot() -> None:
+    held = Run(run="r", agent="a", goal="", created_at=0.0, status=S.PAUSED, held=True)
+    parked = Run(run="r", agent="a", goal="", created_at=0.0, status=S.PAUSED)
+
+    assert refusal("pause", held) == ""
+    assert refusal("pause", parked) == "a r is paused already (parked)."
+
+
+def test_only_a_loop_can_be_accepted() -> None:
+    run = Run(run="r", agent="a", goal="", created_at=0.0, status=S.PAUSED, reason=StopReason.BUDGET_EXCEEDED)
+
+    assert refusal("accept", run) == "a r was not stopped for a repetition."
+
+
+def test_nothing_acts_read_only_and_everything_can_be_looked_at() -> None:
+    run = Run(run="r", agent="a", goal="", created_at=0.0, status=S.RUNNING)
+
+    assert "read-only" in refusal("pause", run, read_only=True)
+    assert refusal("why", run, read_only=True) == ""
+    assert refusal("why", None) == "No run is selected."

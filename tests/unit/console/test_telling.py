@@ -1,0 +1,93 @@
+"""The story of a run: what an event becomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from store.events import Kind
+from store.records import Event
+from tui.console.telling import Story, brief, brief_result, call
+
+
+def event(seq: int, kind: Kind, /, **body: Any) -> Event:
+    return Event(seq, "r", seq - 1, 100.0 + seq, 1, kind, body)
+
+
+def test_a_call_and_its_end_are_one_entry() -> None:
+    story = Story([event(1, Kind.ACTION_BEGIN, id="a", tool="Bash", args={"command": "pytest -q"}, step=3)])
+    assert not story.entries[0].ended
+
+    story.add([event(2, Kind.ACTION_END, id="a", tool="Bash", ok=True, result="1 failed\n", duration_s=2.5)])
+
+    (entry,) = story.entries
+    assert (entry.what, entry.step, entry.duration_s, entry.outcome) == ("Bash pytest -q", 3, 2.5, "1 failed")
+    assert (entry.novelty, entry.ended) == ("new", True)
+
+
+def test_the_same_call_with_the_same_result_is_told_so() -> None:
+    story = Story()
+    for n in range(2):
+        story.add([event(2 * n + 1, Kind.ACTION_BEGIN, id=f"a{n}", tool="t", args={"q": 1})])
+        story.add([event(2 * n + 2, Kind.ACTION_END, id=f"a{n}", tool="t", ok=True, result=[1])])
+
+    assert [entry.novelty for entry in story.entries] == ["new", "same"]
+
+
+def test_what_the_process_took_with_it_got_no_answer() -> None:
+    story = Story(
+        [
+            event(1, Kind.ACTION_BEGIN, id="a", tool="send", args={}),
+            event(2, Kind.ATTEMPT_ENDED, exit_code=None, signal="SIGKILL", known=True, log_tail=[]),
+        ]
+    )
+
+    assert [entry.outcome for entry in story.entries] == ["no answer", ""]
+    assert story.entries[1].what == "process ended by SIGKILL"
+
+
+def test_a_failure_is_told_with_its_words() -> None:
+    story = Story([event(1, Kind.ACTION_BEGIN, id="a", tool="get", args={})])
+    story.add([event(2, Kind.ACTION_END, id="a", tool="get", ok=False, error={"type": "HTTPError", "message": "503"})])
+
+    assert story.entries[0].outcome == "HTTPError: 503"
+    assert story.entries[0].tone == "warn"
+
+
+def test_an_end_without_its_begin_is_told_too() -> None:
+    story = Story([event(7, Kind.ACTION_END, id="a", tool="get", ok=True, result=None, step=2)])
+
+    assert [(entry.what, entry.step) for entry in story.entries] == [("get", 2)]
+
+
+def test_every_kind_of_event_can_be_told_with_an_empty_body() -> None:
+    for kind in Kind:
+        Story([event(1, kind)])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"command": "ls  -l\nx"}, "ls -l x"),
+        ({"to": "a@b", "subject": "Hi"}, "a@b subject=Hi"),
+        ([1, 2], "[1, 2]"),
+        (None, ""),
+        (7, "7"),
+    ],
+)
+def test_arguments_in_brief(value: Any, shown: str) -> None:
+    assert brief(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("a\nb\n\n", "b"), ("", "empty"), ({"hits": 3, "ok": True}, "hits=3, ok=true"), (None, "")]
+)
+def test_results_in_brief(value: Any, shown: str) -> None:
+    assert brief_result(value) == shown
+
+
+def test_long_paths_keep_their_end() -> None:
+    assert call("Read", {"path": "/usr/lib/python3.11/json/decoder.py"}) == "Read …/json/decoder.py"
+    assert call("get", {"url": "https://example.com/a/b/c/d/e"}) == "get https://example.com/a/b/c/d/e"
+    assert call("Read", {"path": "/tmp/x.py"}) == "Read /tmp/x.py"
