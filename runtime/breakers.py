@@ -79,6 +79,10 @@ class Breakers:
         """The state of a breaker, now."""
         return self._breakers.get(name, Breaker()).state(self._core.now())
 
+    def is_open(self, name: str) -> bool:
+        """Whether it is the breaker that says when the next call goes out."""
+        return self.state(name) is not BreakerState.CLOSED
+
     def opens_at(self, name: str) -> float:
         """When the next probe may go out (seconds since the epoch)."""
         return self._breakers.get(name, Breaker()).until

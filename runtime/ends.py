@@ -58,7 +58,7 @@ class Ends:
 
     def _failed(self, live: LiveRun, call: Waiting, action: Action, message: wire.ActionEnd) -> None:
         """Say when a failed action is to be tried again, or that it is over."""
-        ruled = self._retries.failed(live, action, message.error)
+        ruled = self._retries.failed(live, action, message.error, self._breakers.is_open)
         if isinstance(ruled, Over) and ruled.exhausted and live.ending is None:
             # Its answer waits with the run: an operator who lets it go on lets it try again.
             reason, why, evidence = limit_evidence(action, message.error, ruled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import msgspec
 
@@ -36,7 +37,9 @@ class Retries:
         if tries is not None and tries.dependency in live.buckets:
             live.buckets[tries.dependency] = live.buckets[tries.dependency].refilled(live.policy.retry)
 
-    def failed(self, live: LiveRun, action: Action, failure: wire.Failure | None) -> Again | Over:
+    def failed(
+        self, live: LiveRun, action: Action, failure: wire.Failure | None, breaker_open: Callable[[str], bool]
+    ) -> Again | Over:
         """Say whether a failed action is tried again; its caller must be able to."""
         tries = live.tries.get(action.id)
         if tries is None or not tries.repeatable:
@@ -51,6 +54,7 @@ class Retries:
             bucket=live.buckets.get(tries.dependency) or Bucket.full(section),
             section=section,
             chance=random.random(),
+            breaker_open=breaker_open(tries.dependency),
         )
         if isinstance(ruled, Again):
             live.buckets[tries.dependency] = ruled.bucket

@@ -154,7 +154,7 @@ class Retry(Section, frozen=True):
     """Base of the back-off where the dependency said that it has too much to do."""
     longest_s: Seconds = 30.0
     """No back-off is longer, unless the dependency itself names a time."""
-    most_tries: Count = 6
+    most_tries: Count = 10
     """Tries of one action, the first included."""
     bucket: Count = 10
     """Retries that a run may have in hand for one dependency."""

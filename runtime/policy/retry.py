@@ -120,10 +120,20 @@ def back_off_s(tries: int, fault: Fault, section: Retry, chance: float) -> float
 
 
 def rule_retry(
-    error: Json, *, idempotent: bool, tries: int, waited_s: float, bucket: Bucket, section: Retry, chance: float
+    error: Json,
+    *,
+    idempotent: bool,
+    tries: int,
+    waited_s: float,
+    bucket: Bucket,
+    section: Retry,
+    chance: float,
+    breaker_open: bool = False,
 ) -> Again | Over:
     """Say whether an action that failed openly for the `tries`th time is tried again, and when.
 
+    While the breaker of its dependency is open that decides when it goes out, and nothing but the time it waits is
+    limited: whoever's call happens to be the probe must not be the one that is given up.
     A hidden failure must not come here: it is never tried again.
     """
     fault = fault_of(error)
@@ -131,9 +141,9 @@ def rule_retry(
         return Over("Trying the same again will not help: nothing shows that its dependency failed.", False)
     if not idempotent and not proves_unhappened(error):
         return Over("It may have happened, and doing it twice is not the same as doing it once.", False)
-    if tries >= section.most_tries:
+    if tries >= section.most_tries and not breaker_open:
         return Over(f"It failed {tries} times.", True)
-    left = bucket.taken()
+    left = bucket if breaker_open else bucket.taken()
     if left is None:
         return Over("Too many calls to this dependency failed lately.", True)
     asked_s = retry_after_s(error)

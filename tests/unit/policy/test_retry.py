@@ -88,9 +88,18 @@ def test_retry_after_is_obeyed() -> None:
     assert 7 <= again.after_s <= 7 + SECTION.longest_s
 
 
-@pytest.mark.parametrize("changed", [{"tries": 6}, {"bucket": Bucket(0.9)}, {"waited_s": 3600.0}])
+@pytest.mark.parametrize("changed", [{"tries": SECTION.most_tries}, {"bucket": Bucket(0.9)}, {"waited_s": 3600.0}])
 def test_too_many_failures_exhaust_the_run_s_retries(changed: dict[str, Any]) -> None:
     over = ruled(REFUSED, **changed)
 
     assert isinstance(over, Over)
     assert over.exhausted
+
+
+@pytest.mark.parametrize("changed", [{"tries": 50}, {"bucket": Bucket(0.0)}])
+def test_behind_an_open_breaker_tries_are_not_counted(changed: dict[str, Any]) -> None:
+    again = ruled(REFUSED, breaker_open=True, **changed)
+
+    assert isinstance(again, Again)
+    assert again.bucket == changed.get("bucket", Bucket.full(SECTION))
+    assert isinstance(ruled(REFUSED, breaker_open=True, waited_s=3600.0, **changed), Over)
