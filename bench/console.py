@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pexpect
+import pexpect  # type: ignore[import-untyped]
 import psutil
 import pyte
 

@@ -83,4 +83,4 @@ async def test_markup_is_shown_as_it_is(maker: FleetMaker, open_console: Opener)
     async with open_console(size=(160, 50)) as console:
         await console.sees("[bold]x[/]", "[@click=app.quit]y[/]")
         await console.press("x")
-        await console.sees("Kill a[bold]x[/] [@click=app.quit]y[/]")
+        await console.sees("Kill a[bold]x[/] [@click=app.qui… abc123 ?")
