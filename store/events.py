@@ -28,7 +28,8 @@ class Kind(StrEnum):
     PAUSE_WITHDRAWN = "pause.withdrawn"
     """by"""
     HELD = "gate.held"
-    """A call waits at the gate.  id?, tool?, args?, why, until? (epoch seconds)"""
+    """A call waits at the gate.  id?, tool?, args?, why, until? (epoch seconds), dependency?, question?
+    (true: a person must say whether it is on record already)"""
     REFUSED = "gate.refused"
     """A call was refused, and did not happen.  id, tool, args, reason"""
     REPLAYED = "gate.replayed"

@@ -20,6 +20,23 @@ SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
 
 
 BEAT_BYTES = 8192
+LOCK_TRIES = 20
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file for this process alone.  Raises `OSError` if another process keeps it.
+
+    Tried for a moment: whoever looks whether a runtime is alive holds the lock for an instant.
+    """
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if not left:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class Beat(msgspec.Struct, frozen=True):
@@ -103,7 +120,7 @@ class Home:
         """Take the lock of this home and return its descriptor.  Raises `RuntimeAlreadyRunning`."""
         descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError as error:
             os.close(descriptor)
             beat = self.beat()
