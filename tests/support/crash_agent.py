@@ -47,10 +47,10 @@ def watch_the_link() -> None:
     """Pass by the points at which frames go out and come in."""
     send_frame, receive = _link.Link.send, _link.Link.receive
 
-    def sending(self: _link.Link, frame: bytes, *, block: bool = True) -> bool:
-        said = json.loads(frame) if frame else {}
+    def sending(self: _link.Link, frame: bytes) -> bool:
+        said = json.loads(frame)
         points.before_send(said)
-        sent = send_frame(self, frame, block=block)
+        sent = send_frame(self, frame)
         points.after_send(said)
         return sent
 

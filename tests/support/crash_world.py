@@ -33,6 +33,7 @@ from tests.support.world import DEADLINE_S, SUPPORT, World
 
 ROOT = SUPPORT.parents[1]
 END_DEADLINE_S = 90.0
+MOST_ATTEMPTS = 200
 CLOSES = (Kind.ACTION_END, Kind.ACTION_WITHDRAWN, Kind.RESOLVED)
 
 
@@ -203,6 +204,7 @@ class CrashWorld(World):
 
     async def _tend(self, run: str, now: Run, actions: list[Action]) -> None:
         """Do what an operator would who can look at the ledger."""
+        assert now.attempt < MOST_ATTEMPTS, f"it comes to nothing:\n{self.log(run)[-4000:]}"
         if now.status is Status.NEEDS_REVIEW:
             for action in actions:
                 if action.in_doubt:
