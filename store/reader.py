@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -144,7 +145,9 @@ class Reader:
             raise translated(error, self._path) from error
         finally:
             if self._db.in_transaction:
-                await self._db.execute("COMMIT")
+                # Nothing was written: what went wrong before is what there is to tell.
+                with contextlib.suppress(sqlite3.Error):
+                    await self._db.execute("COMMIT")
         fleet = Fleet((msgspec.json.decode(body, type=Run) for (body,) in bodies), projected)
         fleet.apply(events)
         return fleet

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 import agentwatch.__main__ as launcher
 from store import control
@@ -37,15 +38,15 @@ class Supervisor:
         """Open the record for reading.  Raises `NoJournal`, `NewerDatabase`, `CorruptDatabase`, `StoreError`."""
         return await Reader.open(self.home)
 
-    async def ensure_runtime(self, *, timeout_s: float = 15.0) -> bool:
-        """Start the home's runtime if there is none; True if this call started it.
+    async def ensure_runtime(self, *, timeout_s: float = 15.0, options: Sequence[str] = ()) -> bool:
+        """Start the home's runtime if there is none, with `options` of its own; True if this call started it.
 
         Raises `RuntimeNotStarted` with what the runtime itself said.
         """
         if self.home.runtime_alive():
             return False
         self.home.create()
-        command = [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(self.home.root)]
+        command = [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(self.home.root), *options]
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(  # noqa: ASYNC220 (returns at once: the runtime outlives this process)
                 command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True

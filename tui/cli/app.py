@@ -7,7 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import backtest, breakers, ending, fork, listings, logs, policy, serve, show, start, starter, steer
+from tui.cli import (
+    backtest,
+    breakers,
+    doctor,
+    ending,
+    fork,
+    listings,
+    logs,
+    policy,
+    prune,
+    restart,
+    serve,
+    show,
+    start,
+    starter,
+    steer,
+)
 from tui.cli.help import Command, DashCommand, Grouped
 from tui.cli.options import HomeOption, examples
 
@@ -169,6 +185,20 @@ _add(
     app, "stop", serve.stop, "Pause what is live, then end the runtime.",
     "agentwatch stop",
     "agentwatch stop --timeout 2m",
+)  # fmt: skip
+_add(
+    app, "restart", restart.restart, "Put a new runtime in the old one's place; agents go on.",
+    "agentwatch restart",
+)  # fmt: skip
+_add(
+    app, "doctor", doctor.doctor, "Look whether everything is here that is needed.",
+    "agentwatch doctor",
+    "agentwatch doctor --json | jq '.[] | select(.grade == \"bad\")'",
+)  # fmt: skip
+_add(
+    app, "prune", prune.prune, "Forget runs that have been over for long.",
+    "agentwatch prune --older-than 30d",
+    "agentwatch prune --older-than 90d --all --dry-run",
 )  # fmt: skip
 app.add_typer(policies, name="policy", short_help="Check a policy file, or show the policy in force here.")
 _add(

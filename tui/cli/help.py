@@ -11,7 +11,7 @@ GROUPS = {
     "See": ("ps", "show", "events", "checkpoints", "log", "breakers"),
     "Steer": ("pause", "resume", "fork", "kill", "resolve", "breaker"),
     "Rules": ("backtest", "policy"),
-    "Set up": ("init", "runtime", "stop"),
+    "Set up": ("init", "doctor", "runtime", "restart", "stop", "prune"),
 }
 
 AFTER_DASHES = "after_dashes"

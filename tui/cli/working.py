@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tui.cli.output import complain
+from tui.console import formats
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -47,7 +48,7 @@ class Work:
         self._bar.start()
 
     def done(self, source: str, amount: int, runs: int) -> None:
-        """A piece of `source` is done: so much of the whole, and so many runs."""
+        """A piece of `source` is done: so much of the whole, and so many runs.  No line is given to no source."""
         self._counts[source] = self._counts.get(source, 0) + runs
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=amount, runs=sum(self._counts.values()))
@@ -59,4 +60,5 @@ class Work:
             self._bar.stop()
         elif kind is None:
             for source, runs in self._counts.items():
-                complain(f"{source}: {runs} runs")
+                if source:
+                    complain(f"{source}: {formats.plural(runs, 'run')}")
