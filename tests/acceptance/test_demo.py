@@ -20,6 +20,7 @@ ENDS = {
     "looper": ("paused", "LOOP_DETECTED"),
     "spender": ("paused", "BUDGET_EXCEEDED"),
     "crasher": ("completed", "COMPLETED"),
+    "mailer": ("needs_review", "AGENT_CRASHED"),
     "slow": ("completed", "COMPLETED"),
     "courier": ("completed", "COMPLETED"),
     "sleeper": ("stopped", "STALLED"),

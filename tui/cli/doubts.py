@@ -149,8 +149,8 @@ def after(one: Question, events: Sequence[Event]) -> list[str]:
 def _ended(body: dict[str, Json]) -> str:
     if not body.get("known", True):
         return "its process was gone: how it ended is unknown"
-    if body.get("signal"):
-        return f"its process was ended by {body['signal']}"
+    if name := str(body.get("signal") or ""):
+        return f"its process was ended by {'' if name.startswith('SIG') else 'signal '}{name}"
     return f"its process ended with exit code {body.get('exit_code')}"
 
 
@@ -166,13 +166,13 @@ def _what(event: Event) -> str:
 
 def told(one: Question, events: Sequence[Event], resolve: Callable[[str], str], now: float) -> Iterator[str]:
     """A question in plain lines; `resolve` makes the command that answers it with the given option."""
-    yield f"{plain(call(one.tool, one.args))}, begun {clock_ms(one.at)}, {formats.ago(now - one.at)} " + (
-        f"(action {plain(one.id)})"
-    )
+    several = isinstance(one.args, dict) and len(one.args) > 1
+    what = one.tool if several or one.before is not None else call(one.tool, one.args)
+    yield f"{plain(what)}, begun {clock_ms(one.at)}, {formats.ago(now - one.at)} (action {plain(one.id)})"
     if one.why:
         yield from _told_held(one, resolve)
         return
-    if isinstance(one.args, dict) and len(one.args) > 1:
+    if several:
         yield from _arguments(one.args)
     safe = "safe to repeat" if one.idempotent else "not marked as safe to repeat"
     yield f"{safe}; {_usual(one.tool, durations(one.tool, events))}"

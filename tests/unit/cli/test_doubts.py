@@ -43,7 +43,7 @@ def test_a_doubt_is_shown_with_all_that_is_known_about_it(cli: Cli, past: Past) 
     in_doubt(past, past.run("7d10aaaaaaaa", "ticket-mailer"))
     _code, out, _err = cli("show", "7d10")
     for said in (
-        "In doubt:    send_email ",
+        "In doubt:    send_email, begun ",
         "  subject  Your refund",
         "not marked as safe to repeat; usually takes 0.8 s (the 3 before: 0.6 s – 1.1 s)",
         "1.8 s later its process was ended by SIGKILL",
@@ -74,7 +74,7 @@ def test_two_wordings_of_one_action_stand_side_by_side(cli: Cli, past: Past) -> 
     lines = [line for line in out.splitlines() if " | " in line]
     assert "Hello Ms Ito" in lines[0]
     assert "Dear Ms Ito" in lines[0]
-    assert "Question:    send_email " in out
+    assert "Question:    send_email, begun " in out
     assert "agentwatch resolve 7d10 a9 --done     the same: it gets the recorded result" in out
     assert "agentwatch resolve 7d10 a9 --retry    another one: do it now" in out
     past.journal.append(run, 1, Kind.RESOLVED, {"id": "a9", "outcome": "retry"})
