@@ -105,7 +105,8 @@ class Breakers:
             if ident not in live.waiting:
                 self._queues[name].remove((live, ident))
                 continue
-            if live.pause is not None or live.ending is not None:
+            if live.pause is not None or live.ending is not None or self._core.run(live).at_rest:
+                # Ruled on again when its run goes on: nobody else's call waits for that.
                 continue
             self.let_out(live, ident)
             if (live, ident) in self._queues[name]:

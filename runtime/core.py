@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from runtime.live import LiveRun
 from runtime.policy.ruling import Ruling
@@ -71,7 +72,7 @@ class Core:
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call `call` once everything recorded so far is durable."""
-        self.journal.after_commit(call)
+        self.journal.after_commit(partial(_alone, call))
         self.schedule_flush()
 
     def schedule_flush(self) -> None:
@@ -117,6 +118,14 @@ class Core:
     @staticmethod
     def now() -> float:
         return time.time()
+
+
+def _alone(call: Callable[[], None]) -> None:
+    """Make one of the calls that waited for a commit: what fails in it must not cost the others theirs."""
+    try:
+        call()
+    except Exception:
+        log.exception("after a commit")
 
 
 def _secret(home: Home) -> bytes:

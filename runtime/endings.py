@@ -94,9 +94,12 @@ class Endings:
                 await self._let_unwind(live)
             await end_tree(live.run, live.process, grace_s=grace_s)
             await self._read_to_the_end(live)
-        except OSError as error:
+        except Exception as error:
             log.exception("ending run %s: %s", live.run, error)
-        self.ended(live)
+        try:
+            self.ended(live)
+        except Exception as error:
+            log.exception("ending run %s: %s", live.run, error)
 
     async def _let_unwind(self, live: LiveRun) -> None:
         """An agent that hears its stop at the gate ends by itself; one that is elsewhere is asked at once."""
@@ -123,7 +126,7 @@ class Endings:
         self.read_spool(live)
         live.cancel_timers()
         live.waiting.clear()
-        live.ending_task = None
+        live.token, live.ending_task = "", None
         self._close_attempt(live)
         doubts = self._settle_intents(live)
         conclusion = conclude(
@@ -175,7 +178,7 @@ class Endings:
                 live, Status.WAITING, conclusion.cause,
                 why=conclusion.why, waits_for="its restart", due_at=core.now() + due,
             )  # fmt: skip
-            core.later(live, due, partial(self._start, live, cause="restart policy", restarted=True))
+            core.later(live, due, partial(self._restart, live))
             return
         if conclusion.status is not run.status:
             core.move(live, conclusion.status, conclusion.cause, **details)
@@ -184,10 +187,17 @@ class Endings:
         if conclusion.status in (Status.KILLED, Status.COMPLETED):
             self.forget(live.run, killed=conclusion.status is Status.KILLED)
 
+    def _restart(self, live: LiveRun) -> None:
+        # Unless it is being killed, and that could not be committed yet.
+        if live.ending is None:
+            self._start(live, cause="restart policy", restarted=True)
+
     def _start_again(self, live: LiveRun, ending: Ending) -> None:
         if self._core.run(live).status is Status.STARTING:
             self._core.move(live, Status.STOPPING, "its start was interrupted")
             self._core.move(live, Status.STOPPED, "its start was interrupted", reason=StopReason.RUNTIME_LOST)
+        elif self._core.run(live).status is Status.PAUSING:
+            self._core.move(live, Status.PAUSED, "parked", reason=ending.reason, why=ending.why)
         self._start(live, checkpoint=live.checkpoint, cause=f"resumed by {ending.by}")
 
     def finish(self, live: LiveRun) -> None:

@@ -39,6 +39,9 @@ class Ends:
 
     def action_end(self, live: LiveRun, connection: Connection, message: wire.ActionEnd, raw: bytes) -> None:
         action = live.actions.get(message.id)
+        if action is None and message.id in live.answers:
+            self._core.after_commit(partial(connection.send, live.answers[message.id]))
+            return
         if action is not None and nobody_knows(action, message):
             assert message.error is not None
             if live.ending is not None:
@@ -101,6 +104,8 @@ class Ends:
     def withdraw(self, live: LiveRun, connection: Connection, message: wire.ActionWithdraw) -> None:
         live.waiting.pop(message.id, None)
         live.tries.pop(message.id, None)
+        if live.questions.pop(message.id, None) is not None:
+            self._review.moot(live)
         if message.id in live.actions:
             self.clear(live, message.id, Kind.ACTION_WITHDRAWN, {"id": message.id, "cause": "cancelled by the agent"})
         self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))

@@ -23,6 +23,9 @@ from store.events import Kind
 from store.records import Action, CheckpointRef, Json
 from store.states import Status, StopReason
 
+ASK_AGAIN_S = 5.0
+"""How long a run stays in review for a question whose asker is gone and has not come back."""
+
 
 class Gate:
     """Listens to the connections of every run (`runtime.connection.Listener`)."""
@@ -36,6 +39,7 @@ class Gate:
         self._ends = Ends(core, lifecycle, review, breakers, self._retries)
         breakers.let_out = self._let_out_again
         lifecycle.endings.let_go = self.let_go
+        review.over = lifecycle.reviewed
 
     # --- connections
 
@@ -62,6 +66,11 @@ class Gate:
                 if (asker.connection if isinstance(asker, Waiting) else asker) is connection:
                     # A child's crash, or a break: the call is asked about again if it comes again.
                     del live.questions[ident]
+                    self.await_asker(live)
+
+    def await_asker(self, live: LiveRun) -> None:
+        """A run in review goes on if what it was asked about does not come again."""
+        self._core.later(live, ASK_AGAIN_S, partial(self._review.moot, live))
 
     def _take(self, live: LiveRun, connection: Connection, message: wire.Message, raw: bytes) -> None:
         match message:
@@ -292,10 +301,12 @@ class Gate:
             if live.ending is not None:
                 call.connection.send(self._stop_verdict(live, call.message.id))
             elif isinstance(call.message, wire.ActionEnd):
-                call.connection.send(wire.frame("ended", id=call.message.id, retry_after_s=0))
+                again = wire.frame("ended", id=call.message.id, retry_after_s=0)
+                self._core.after_commit(partial(call.connection.send, again))
             elif isinstance(call.message, wire.Checkpoint):
                 number = live.saved.get(call.message.id, 0)
-                call.connection.send(wire.frame("saved", id=call.message.id, number=number))
+                saved = wire.frame("saved", id=call.message.id, number=number)
+                self._core.after_commit(partial(call.connection.send, saved))
             else:
                 call.dependency = ""
                 self._begin(live, call)

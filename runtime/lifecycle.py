@@ -80,6 +80,7 @@ class Lifecycle:
         live.ends.clear()
         live.saved.clear()
         live.replayed.clear()
+        live.answers.clear()
         live.step_id = ""
 
     def _spawn(self, live: LiveRun, restarted: bool) -> None:
@@ -96,9 +97,10 @@ class Lifecycle:
             live.child, live.process = spawn(
                 live.launch.argv, live.launch.cwd, self._environment(live, number, token), core.home.log(live.run)
             )
-        except OSError as error:
-            why = f"cannot be started: {error.strerror or error}"
-            evidence = {"summary": f"{live.launch.argv[0]} in {live.launch.cwd} {why}."}
+        except (OSError, ValueError, IndexError) as error:
+            # ValueError, IndexError: no command at all, or a zero byte in it or in its environment.
+            why = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+            evidence = {"summary": f"{' '.join(live.launch.argv[:1])} in {live.launch.cwd} {why}."}
             self.endings.end(live, Ending(Outcome.STOPPED, StopReason.AGENT_CRASHED, why, evidence))
             return
         live.spawned_at = asyncio.get_running_loop().time()
@@ -137,7 +139,8 @@ class Lifecycle:
         if live.process is None or live.ending is not None:
             return
         self.shown_life(live, "its process lives")
-        if live.pause is not None and not self._core.run(live).sdk:
+        run = self._core.run(live)
+        if run.status is Status.PAUSING and live.pause is not None and not run.sdk:
             self._freeze(live)
 
     # --- rulings
@@ -217,7 +220,10 @@ class Lifecycle:
         if order.park:
             self.park(live, "asked to")
         else:
-            self._core.later(live, live.policy.pause.hold_s, partial(self._hold_over, live))
+            self._hold(live)
+
+    def _hold(self, live: LiveRun) -> None:
+        live.hold = self._core.later(live, live.policy.pause.hold_s, partial(self._hold_over, live))
 
     def _hold_over(self, live: LiveRun) -> None:
         if self._core.run(live).held:
@@ -252,10 +258,20 @@ class Lifecycle:
         """Let a pausing, held or frozen run go on where it stands."""
         run = self._core.run(live)
         live.pause = None
-        live.cancel_timers()
+        if live.hold is not None:
+            live.hold.cancel()
+            live.timers.discard(live.hold)
         if run.frozen and live.process is not None:
             freeze(live.run, live.process, False)
         self._core.move(live, Status.RUNNING, cause)
+        self.endings.let_go(live)
+
+    def reviewed(self, live: LiveRun, cause: str, who: str) -> None:
+        """Nothing is left to be asked of a live run: it goes on, or into the pause that was asked for meanwhile."""
+        pause_asked, live.pause = self._core.run(live).pause_asked, None
+        self._core.move(live, Status.RUNNING, cause)
+        if pause_asked:
+            self.ask_pause(live, PauseOrder(who, StopReason.USER_PAUSED, f"by {who}"))
         self.endings.let_go(live)
 
     # --- adopting
@@ -265,5 +281,9 @@ class Lifecycle:
         core = self._core
         live.token = attempt.token
         live.process = Process(attempt.pid, attempt.process_started, ours=False)
+        live.spawned_at = asyncio.get_running_loop().time()
         body: dict[str, Json] = {"pid": attempt.pid, "process_started": attempt.process_started, "adopted": True}
         core.record(live, Kind.ATTEMPT_STARTED, body | {"checkpoint": live.checkpoint})
+        core.later(live, HELLO_WAIT_S, partial(self._taken_for_silent, live))
+        if core.run(live).held:
+            self._hold(live)

@@ -138,6 +138,8 @@ class LiveRun:
     """What each replayed call of this attempt was answered with, should it be sent again."""
     questions: dict[str, Question] = field(default_factory=dict)
     """What waits for a person's answer, by action id."""
+    answers: dict[str, bytes] = field(default_factory=dict)
+    """What a person answered to ends, should one be sent again, by action id."""
     allowed: set[str] = field(default_factory=set)
     """Calls that a person said are no repetition of what is on record."""
     permissions: dict[str, Permission] = field(default_factory=dict)
@@ -157,6 +159,8 @@ class LiveRun:
     ending: Ending | None = None
     ending_task: asyncio.Task[None] | None = None
     timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    hold: asyncio.TimerHandle | None = None
+    """When a held pause is parked."""
     log_bytes: int = 0
     process_descriptor: int = -1
 

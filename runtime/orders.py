@@ -62,6 +62,10 @@ class Orders:
             applied, message = True, self._apply(command)
         except AgentwatchError as error:
             applied, message = False, str(error)
+        except Exception as error:
+            # Answered all the same: left open, it would fail again under every runtime.
+            log.exception("command %s of %s", command.kind, command.who)
+            applied, message = False, f"The request cannot be dealt with ({type(error).__name__}: {error})."
         log.info("command %s %s of %s: %s", command.kind, command.run, command.who, message)
         body: dict[str, Json] = {"command": command.id, "kind": command.kind, "who": command.who}
         body |= {"applied": applied, "message": message}
@@ -142,6 +146,8 @@ class Orders:
     def _depth(self, live: LiveRun, *, park: bool, force: bool) -> str:
         run = self._core.run(live)
         held = run.status is Status.PAUSED
+        if live.process is None and held:
+            return "paused, it has no process"
         if force or (park and held and live.ending is None):
             doubts = [action.tool for action in live.in_the_middle if not action.idempotent]
             self._lifecycle.park(live, "asked to")
@@ -178,6 +184,9 @@ class Orders:
             raise Refused(f"{run.agent} is being ended: resume it in a moment.")
         if not run.at_rest and not run.pause_asked:
             raise Refused(f"{run.agent} is {run.status} already.")
+        checkpoint = command.args.get("checkpoint")
+        if checkpoint is not None and self._core.journal.checkpoint(run.run, checkpoint) is None:
+            raise Refused(f"{run.agent} has no checkpoint {checkpoint}: `agentwatch checkpoints {run.run}` lists them.")
         if run.reason is StopReason.BUDGET_EXCEEDED and run.at_rest:
             self._check_grant(run, command)
         live = live or self._lifecycle.prepare(run.run)
@@ -217,9 +226,11 @@ class Orders:
 
     def _go_on(self, run: Run, live: LiveRun, command: Command) -> str:
         checkpoint = command.args.get("checkpoint")
-        if checkpoint is not None and self._core.journal.checkpoint(run.run, checkpoint) is None:
-            raise Refused(f"{run.agent} has no checkpoint {checkpoint}: `agentwatch checkpoints {run.run}` lists them.")
         cause = f"resumed by {command.who}"
+        if live.process is None and run.status is Status.STARTING:
+            live.pause = None
+            self._core.record(live, Kind.PAUSE_WITHDRAWN, {"by": command.who})
+            return "it starts"
         if live.process is None:
             self._lifecycle.start(live, checkpoint=checkpoint, cause=cause)
             begins = f"from checkpoint {live.checkpoint}" if live.checkpoint is not None else "from the beginning"
@@ -256,7 +267,7 @@ class Orders:
         if run.status is not Status.NEEDS_REVIEW:
             raise Refused(f"{run.agent} waits for no answer: it is {run.status}.")
         live = core.lives.get(run.run)
-        if live is not None and args["action"] in live.questions:
+        if live is not None and live.ending is None and args["action"] in self._review.open_questions(live):
             return self._answer_live(live, command)
         if live is not None:
             raise Refused(f"{run.agent} is still reconnecting and has not asked again: answer in a moment.")
@@ -285,14 +296,10 @@ class Orders:
     def _answer_live(self, live: LiveRun, command: Command) -> str:
         args = command.args
         self._review.answer(live, args["action"], args["outcome"] == "done", args.get("result"), command.who)
-        if live.questions:
-            return f"recorded; {len(live.questions)} more to answer"
-        run = self._core.run(live)
-        live.pause = None
-        self._core.move(live, Status.RUNNING, f"answered by {command.who}")
-        if run.pause_asked:
-            self._lifecycle.ask_pause(live, PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}"))
-        self._lifecycle.endings.let_go(live)
+        left = self._review.open_questions(live)
+        if left:
+            return f"recorded; {len(left)} more to answer"
+        self._lifecycle.reviewed(live, f"answered by {command.who}", command.who)
         return "recorded; that was the last one, it goes on"
 
     def _review_over(self, run: str, live: LiveRun | None, who: str) -> None:

@@ -17,6 +17,7 @@ from store.events import Kind
 from store.records import Json
 
 RUST_TIMEOUT_MS = 500
+WATCH_AGAIN_S = 30.0
 
 
 class Policies:
@@ -50,11 +51,16 @@ class Policies:
             if not self._watched:
                 await self._changed.wait()
                 continue
-            async for _ in watchfiles.awatch(
-                *self._watched, stop_event=self._changed, recursive=False, rust_timeout=RUST_TIMEOUT_MS,
-                ignore_permission_denied=True,
-            ):  # fmt: skip
-                self.reload()
+            try:
+                async for _ in watchfiles.awatch(
+                    *self._watched, stop_event=self._changed, recursive=False, rust_timeout=RUST_TIMEOUT_MS,
+                    ignore_permission_denied=True,
+                ):  # fmt: skip
+                    self.reload()
+            except Exception as error:
+                # A system that has no watches left, or a folder that has just gone: agents run on meanwhile.
+                log.exception("policies cannot be watched: %s", error)
+                await asyncio.sleep(WATCH_AGAIN_S)
 
     def reload(self) -> None:
         """Load the policy of every live run again."""

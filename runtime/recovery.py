@@ -9,10 +9,13 @@ from runtime.core import Core, log
 from runtime.gate import Gate
 from runtime.lifecycle import Lifecycle
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
+from runtime.policy.config import Policy
+from runtime.policy.load import load
 from runtime.process import Process, boot_id, is_alive
 from store.errors import AgentwatchError
 from store.events import Kind
 from store.journal import Attempt
+from store.launch import Launch, read_launch
 from store.records import Action, Event, Run
 from store.states import FINAL, Status, StopReason
 
@@ -46,17 +49,15 @@ class Recovery:
         return adopted
 
     def _recover_one(self, run: Run, attempt: Attempt | None) -> LiveRun | None:
-        try:
-            live = self._lifecycle.prepare(run.run)
-        except AgentwatchError as error:
-            log.error("run %s cannot be taken over: %s", run.run, error)
-            self._without_launch(run)
-            return None
+        live = self._prepare(run)
         alive = attempt is not None and attempt.boot == boot_id() and is_alive(attempt.pid, attempt.process_started)
         if attempt is not None:
             live.process = Process(attempt.pid, attempt.process_started, ours=False)
             self._load_attempt(live, run, attempt)
-        if run.status is Status.KILLING:
+        if run.status is not Status.KILLING and not live.launch.argv:
+            why = "cannot be taken over: its launch file is gone"
+            self._finish(live, Ending(Outcome.STOPPED, StopReason.RUNTIME_LOST, why))
+        elif run.status is Status.KILLING:
             self._finish(live, Ending(Outcome.KILLED, StopReason.USER_KILLED, by="an operator, earlier"))
         elif run.status is Status.STOPPING:
             self._finish(live, _interrupted_stop(run))
@@ -79,15 +80,23 @@ class Recovery:
                 return event.body.get("checkpoint")
         return None
 
-    def _without_launch(self, run: Run) -> None:
-        core = self._core
-        if run.status is not Status.STOPPING and not run.at_rest:
-            core.move_at_rest(run.run, Status.STOPPING, "its launch file is gone")
-        if not run.at_rest:
-            core.move_at_rest(
-                run.run, Status.STOPPED, "its launch file is gone",
-                reason=StopReason.RUNTIME_LOST, why="cannot be taken over: its launch file is gone",
-            )  # fmt: skip
+    def _prepare(self, run: Run) -> LiveRun:
+        """Bring a run into memory, whatever became of its files: a process of it may live.
+
+        Without its launch file it has no command.  A policy that cannot be read is replaced by the one without
+        sections until its file is mended.
+        """
+        try:
+            launch = read_launch(self._core.home, run.run)
+        except AgentwatchError as error:
+            log.error("run %s cannot be taken over: %s", run.run, error)
+            return self._lifecycle.enlist(Launch(run.run, run.agent, run.goal, (), run.cwd, {}), Policy())
+        try:
+            policy = load(launch.policy)
+        except AgentwatchError as error:
+            log.error("run %s goes on without its policy: %s", run.run, error)
+            policy = Policy()
+        return self._lifecycle.enlist(launch, policy)
 
     def _finish(self, live: LiveRun, ending: Ending) -> None:
         live.ending = ending
@@ -119,6 +128,8 @@ class Recovery:
         if run.pause_asked or run.status in (Status.PAUSING, Status.PAUSED):
             live.pause = PauseOrder("an operator", run.reason or StopReason.USER_PAUSED, run.why, run.evidence)
         self._lifecycle.adopt(live, attempt)
+        if run.status is Status.NEEDS_REVIEW:
+            self._gate.await_asker(live)
         log.info("took over run %s, process %s", run.run, attempt.pid)
 
     def read_spool(self, live: LiveRun) -> None:
@@ -130,7 +141,12 @@ class Recovery:
         run = self._core.run(live)
         for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
             if path.name.split("-", 1)[0] == str(run.attempt):
-                for line in path.read_bytes().splitlines():
+                try:
+                    lines = path.read_bytes().splitlines()
+                except OSError as error:
+                    log.error("spool of %s: %s", live.run, error)
+                    continue
+                for line in lines:
                     self._take_spooled(live, line)
             self._core.after_commit(lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
 

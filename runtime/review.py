@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -62,6 +63,8 @@ class Review:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.over: Callable[[LiveRun, str, str], None] = lambda live, cause, who: None
+        """Lets a live run go on (set by the gate)."""
 
     def ask_divergence(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, before: list[Action]) -> None:
         """Hold a call that differs from what was done before the crash."""
@@ -128,14 +131,29 @@ class Review:
             )  # fmt: skip
 
     def answer(self, live: LiveRun, ident: str, happened: bool, result: Json, who: str) -> None:
-        """Take a person's answer to one question and let that call go."""
-        question = live.questions.pop(ident)
-        body: dict[str, Json] = {"id": ident, "tool": question.about.tool, "outcome": "done" if happened else "retry"}
+        """Take a person's answer to one question and let that call go.
+
+        Whoever asked whether an action happened may be gone: it hears the answer if it comes again.
+        """
+        question = live.questions.pop(ident, None)
+        about = question.about if question is not None else live.actions[ident]
+        body: dict[str, Json] = {"id": ident, "tool": about.tool, "outcome": "done" if happened else "retry"}
         body |= {"result": result, "by": who}
-        if isinstance(question.asker, Waiting):
+        if question is not None and isinstance(question.asker, Waiting):
             self._answer_begin(live, ident, question, happened, body)
         else:
-            self._answer_end(live, ident, question, happened, body)
+            asker = question.asker if question is not None else None
+            self._answer_end(live, about, asker if isinstance(asker, Connection) else None, happened, body)
+
+    @staticmethod
+    def open_questions(live: LiveRun) -> set[str]:
+        """Actions that a person has yet to say something about."""
+        return {*live.questions, *(action.id for action in live.actions.values() if action.in_doubt)}
+
+    def moot(self, live: LiveRun) -> None:
+        """Let a live run go on if nothing is left that a person could answer: its askers are gone."""
+        if live.ending is None and self._core.run(live).status is Status.NEEDS_REVIEW and not self.open_questions(live):
+            self.over(live, "nobody asks any more", "an operator")
 
     def _answer_begin(
         self, live: LiveRun, ident: str, question: Question, happened: bool, body: dict[str, Json]
@@ -152,9 +170,11 @@ class Review:
         answer = wire.verdict(ident, "replay", result=result)
         self._core.after_commit(partial(question.asker.connection.send, answer))
 
-    def _answer_end(self, live: LiveRun, ident: str, question: Question, happened: bool, body: dict[str, Json]) -> None:
-        assert isinstance(question.asker, Connection)
-        core, action = self._core, live.actions.pop(ident, question.about)
+    def _answer_end(
+        self, live: LiveRun, about: Action, asker: Connection | None, happened: bool, body: dict[str, Json]
+    ) -> None:
+        core, ident = self._core, about.id
+        action = live.actions.pop(ident, about)
         event = core.record(live, Kind.RESOLVED, body)
         core.journal.resolve(action, happened, body["result"], event.seq, event.at)
         if happened:
@@ -162,4 +182,6 @@ class Review:
             answer = wire.frame("ended", id=ident, retry_after_s=None, happened=True, result=body["result"])
         else:
             answer = wire.frame("ended", id=ident, retry_after_s=0)
-        core.after_commit(partial(question.asker.send, answer))
+        live.answers[ident] = answer
+        if asker is not None:
+            core.after_commit(partial(asker.send, answer))

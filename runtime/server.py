@@ -9,6 +9,7 @@ import logging
 import logging.handlers
 import os
 import signal
+import sqlite3
 import sys
 import time
 from functools import partial
@@ -31,7 +32,7 @@ from runtime.recovery import Recovery
 from runtime.review import Review
 from runtime.shared_budgets import SharedBudgets
 from store.control import Commands
-from store.errors import AgentwatchError
+from store.errors import AgentwatchError, StoreError
 from store.events import Kind
 from store.home import Beat, Home
 from store.journal import WAL_CAP_BYTES, Journal
@@ -112,9 +113,14 @@ class Runtime:
     # --- what keeps it going
 
     async def _obey(self) -> None:
-        while True:
+        while not self._done.is_set():
             if not self._core.trouble:
-                for command in self._commands.after(self._orders.applied):
+                try:
+                    commands = self._commands.after(self._orders.applied)
+                except sqlite3.Error as error:
+                    log.error("the requests cannot be read: %s", error)
+                    commands = []
+                for command in commands:
                     self._orders.carry_out(command)
             await asyncio.sleep(CONTROL_POLL_S if self._core.lives else IDLE_CONTROL_POLL_S)
 
@@ -124,20 +130,33 @@ class Runtime:
             now = time.time()
             self._children.reap()
             for live in list(self._core.lives.values()):
-                self._lifecycle.apply(live, live.judge.tick(now))
-                self._look_at_log(live)
-                self._lifecycle.waited_too_long(live, now)
+                try:
+                    self._look_after(live, now)
+                except Exception as error:
+                    log.exception("looking after run %s: %s", live.run, error)
             self._breakers.tick()
             self._shared_budgets.tick()
             self._beat()
+            self._keep_record()
+            if self._idle_s and time.monotonic() - self._busy_at > self._idle_s:
+                self._why = "idle"
+                self._done.set()
+
+    def _look_after(self, live: LiveRun, now: float) -> None:
+        self._lifecycle.apply(live, live.judge.tick(now))
+        self._lifecycle.waited_too_long(live, now)
+        self._look_at_log(live)
+
+    def _keep_record(self) -> None:
+        try:
             if self._core.lives:
                 self._busy_at = time.monotonic()
                 self._core.journal.fold_wal(only_above_bytes=WAL_CAP_BYTES)
             elif not self._core.trouble:
                 self._core.journal.settle()
-            if self._idle_s and time.monotonic() - self._busy_at > self._idle_s:
-                self._why = "idle"
-                self._done.set()
+        except StoreError as error:
+            # What is queued stays queued; whether it can be written is told by the next commit.
+            log.error("the record cannot be tidied: %s", error)
 
     def _buried(self, live: LiveRun) -> None:
         self._children.unwatch(live)
@@ -178,10 +197,11 @@ class Runtime:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and any(self._on_its_way(live) for live in core.lives.values()):
             await asyncio.sleep(LEAVE_POLL_S)
-        for live in list(core.lives.values()):
-            if live.ending is None and not core.run(live).frozen:
-                self._lifecycle.park(live, "the runtime leaves")
-        while any(not core.run(live).frozen for live in core.lives.values()):
+        while left := [live for live in core.lives.values() if not core.run(live).frozen]:
+            # Those that were started or resumed meanwhile included.
+            for live in left:
+                if live.ending is None:
+                    self._lifecycle.park(live, "the runtime leaves")
             await asyncio.sleep(LEAVE_POLL_S)
         self._done.set()
 

@@ -15,7 +15,8 @@ FRAME_LIMIT_BYTES = 4 * 1024 * 1024
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(max_length=1000)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
-Amount = Annotated[float, Meta(ge=0)]
+Amount = Annotated[float, Meta(ge=0, le=1e12)]
+"""Bounded, so that no sum of them grows beyond what JSON can hold."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -128,7 +129,7 @@ class ActionWithdraw(Frame, tag="action.withdraw", frozen=True):
 class Checkpoint(Frame, tag="checkpoint", frozen=True):
     id: Id
     state: msgspec.Raw
-    step: int = 0
+    step: Count = 0
     label: Name | None = None
     covers: str | None = None
 
@@ -170,6 +171,8 @@ class BadFrame(Exception):
 def decode(line: bytes | bytearray) -> Message:
     """Read one frame.  Raises `BadFrame`."""
     try:
+        # Fields that are skipped or kept as they came are not looked at by the decoder.
+        str(line, "utf-8")
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(f"this line is no frame of the protocol: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Collection
@@ -143,9 +144,9 @@ class Journal:
             for sql, values in projection:
                 self._db.execute(sql, values)
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+        except Exception as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.rollback()
             raise translated(error, self._home.journal) from error
         self._statements.clear()
         self._commits += 1
