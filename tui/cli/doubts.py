@@ -1,4 +1,4 @@
-"""What a run in review asks of a person: each question with what is known about it, and the commands that answer it."""
+"""How a question of a run in review is told: everything that is known about it, and the commands that answer it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from statistics import median
 
-import msgspec
-
 from store.events import OF_THE_AGENT, Kind
-from store.records import Action, Event, Json, Run
+from store.records import Event, Json
 from tui.cli.output import at_a_terminal, width
 from tui.cli.words import clock_ms, iso
 from tui.console import formats
+from tui.console.doubts import Doubt
 from tui.console.telling import brief, call, failure
 from tui.plain import plain, plain_lines
 
@@ -29,78 +28,14 @@ AFTERWARDS = 3
 """Things that came after an action that are told one by one."""
 
 
-class Question(msgspec.Struct, frozen=True):
-    """One thing that only a person can say."""
-
-    id: str
-    """Of the action, as `resolve` wants it."""
-    tool: str
-    args: Json
-    at: float
-    """When the action began, or asked to."""
-    idempotent: bool = False
-    hint: str = ""
-    why: str = ""
-    """Why its call is held; empty where the action began and nobody knows whether it happened."""
-    before: dict[str, Json] | None = None
-    """The recorded call that a held one may be a new wording of, or a repetition of."""
-    seq: int = 0
-    """Event of its begin."""
-
-
-def questions(run: Run, events: Sequence[Event], actions: Sequence[Action]) -> list[Question]:
-    """What `run` asks now, oldest first; `events` are its latest ones."""
-    held: dict[str, Event] = {}
-    for event in events:
-        if event.kind == Kind.HELD and event.body.get("question"):
-            held[str(event.body.get("id"))] = event
-        elif event.kind == Kind.RESOLVED:
-            held.pop(str(event.body.get("id")), None)
-        elif event.kind == Kind.ATTEMPT_STARTED:
-            held.clear()
-    doubts = [
-        Question(one.id, one.tool, one.args, one.began_at, one.idempotent, one.check_hint or "", seq=one.seq)
-        for one in actions
-        if one.ended_at is None and one.in_doubt
-    ]
-    return sorted(
-        [*doubts, *(_held(run, event, actions) for ident, event in held.items())], key=lambda one: (one.at, one.id)
-    )
-
-
-def _held(run: Run, event: Event, actions: Sequence[Action]) -> Question:
-    body = event.body
-    tool, args = str(body.get("tool") or ""), body.get("args")
-    return Question(
-        str(body.get("id")),
-        tool,
-        args,
-        event.at,
-        why=str(body.get("why") or "held for an answer"),
-        before=_before(run, tool, args, actions),
-        seq=event.seq,
-    )
-
-
-def _before(run: Run, tool: str, args: Json, actions: Sequence[Action]) -> dict[str, Json] | None:
-    """The evidence is that of the first question; for a later one the record has what was done."""
-    calls = [one for one in run.evidence.get("calls") or () if isinstance(one, dict)]
-    if calls and calls[0].get("tool") == tool and (len(calls) == 1 or calls[1].get("args") == args):
-        return calls[0]
-    for one in actions:
-        if one.tool == tool and one.ended_at is not None:
-            return {"tool": tool, "args": one.args, "result": "unavailable" if one.unavailable else one.result}
-    return None
-
-
-def shape(one: Question, events: Sequence[Event]) -> dict[str, Json]:
+def shape(one: Doubt, events: Sequence[Event]) -> dict[str, Json]:
     """One object of `questions` in `show --json`."""
     took = durations(one.tool, events)
     return {
         "id": one.id,
         "tool": one.tool,
         "args": one.args,
-        "at": iso(one.at),
+        "at": iso(one.began_at),
         "kind": "held" if one.why else "in_doubt",
         "why": one.why or None,
         "before": one.before,
@@ -124,20 +59,20 @@ def durations(tool: str, events: Sequence[Event]) -> list[float]:
     return took
 
 
-def after(one: Question, events: Sequence[Event]) -> list[str]:
+def after(one: Doubt, events: Sequence[Event]) -> list[str]:
     """What came after an action began, until the attempt it belongs to was over: a fragment each."""
     said: list[str] = []
-    others = 0
+    others, begun = 0, False
     for event in events:
-        if event.seq <= one.seq or event.body.get("id") == one.id:
-            if event.seq > one.seq and event.kind == Kind.DOUBT and event.body.get("error"):
-                said.append(f"{formats.span(event.at - one.at)} later it got no answer: {event.body['error']}")
-            continue
-        later = f"{formats.span(event.at - one.at)} later"
-        if event.kind == Kind.ATTEMPT_ENDED:
+        later = f"{formats.span(event.at - one.began_at)} later"
+        if event.body.get("id") == one.id:
+            begun = begun or event.kind == Kind.ACTION_BEGIN
+            if event.kind == Kind.DOUBT and event.body.get("error"):
+                said.append(f"{later} it got no answer: {event.body['error']}")
+        elif begun and event.kind == Kind.ATTEMPT_ENDED:
             said.append(f"{later} {_ended(event.body)}")
             break
-        if event.kind in OF_THE_AGENT:
+        elif begun and event.kind in OF_THE_AGENT:
             others += 1
             if others <= AFTERWARDS:
                 said.append(f"{later} {_what(event)}")
@@ -164,11 +99,11 @@ def _what(event: Event) -> str:
     return f"{event.kind} {named}".rstrip()
 
 
-def told(one: Question, events: Sequence[Event], resolve: Callable[[str], str], now: float) -> Iterator[str]:
+def told(one: Doubt, events: Sequence[Event], resolve: Callable[[str], str], now: float) -> Iterator[str]:
     """A question in plain lines; `resolve` makes the command that answers it with the given option."""
     several = isinstance(one.args, dict) and len(one.args) > 1
     what = one.tool if several or one.before is not None else call(one.tool, one.args)
-    yield f"{plain(what)}, begun {clock_ms(one.at)}, {formats.ago(now - one.at)} (action {plain(one.id)})"
+    yield f"{plain(what)}, begun {clock_ms(one.began_at)}, {formats.ago(now - one.began_at)} (action {plain(one.id)})"
     if one.why:
         yield from _told_held(one, resolve)
         return
@@ -183,7 +118,7 @@ def told(one: Question, events: Sequence[Event], resolve: Callable[[str], str], 
     yield from _commands(resolve, "it happened", "it did not, do it now")
 
 
-def _told_held(one: Question, resolve: Callable[[str], str]) -> Iterator[str]:
+def _told_held(one: Doubt, resolve: Callable[[str], str]) -> Iterator[str]:
     yield f"{plain(one.why)}. Its call is held: it has not been sent."
     if one.before is None:
         yield from _arguments(one.args)

@@ -8,6 +8,7 @@ from store.events import Kind
 from store.records import Action, CheckpointRef, Event, Json, Run
 from tui.cli import doubts
 from tui.cli.words import iso
+from tui.console.doubts import doubts as questions
 
 
 def run(now: Run) -> dict[str, Json]:
@@ -123,7 +124,7 @@ def transitions(events: Iterable[Event]) -> list[dict[str, Json]]:
 
 def whole(now: Run, actions: Sequence[Action], events: Sequence[Event], refs: Iterable[CheckpointRef]) -> Json:
     """The object of `show --json`."""
-    asked = doubts.questions(now, events, actions)
+    asked = questions(now, events, actions)
     return run(now) | {
         "pid": now.pid,
         "command": list(now.command),

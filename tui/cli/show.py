@@ -20,6 +20,7 @@ from tui.cli.options import HomeOption, JsonOption, Place, RunArgument, place
 from tui.cli.output import say, say_json
 from tui.cli.words import checkpoint_name, clock_ms, limit, moment, progress, short_ids
 from tui.console import formats, standing
+from tui.console.doubts import doubts as questions
 from tui.console.telling import brief, brief_result, call
 from tui.console.verdict import verdict
 from tui.plain import plain
@@ -149,7 +150,7 @@ class Page:
     def open_actions(self, where: Place) -> Iterator[str]:
         flying = [one for one in self.open if not one.in_doubt]
         yield from labelled("In flight", [self._action(one) for one in flying])
-        for asked in doubts.questions(self.run, self.events, self.actions):
+        for asked in questions(self.run, self.events, self.actions):
             answer = partial(self._resolve, where, asked.id)
             label = "Question" if asked.why else "In doubt"
             yield from labelled(label, list(doubts.told(asked, self.events, answer, self.now)))
@@ -199,11 +200,14 @@ def next_commands(run: Run, short: str) -> list[str]:
     """What a person would do next with a run, as commands without the program's name."""
     if run.status is Status.NEEDS_REVIEW:
         return []
+    if run.status is Status.COMPLETED and run.checkpoints:
+        return [f"events {short}", f"fork {short}"]
     if run.status in FINAL:
         return [f"events {short}"]
     if not run.at_rest:
         return [f"pause {short}", f"log {short} --follow"]
-    return [resume_command(run, short), f"kill {short}"]
+    accept = [f"resume {short} --accept"] if run.reason is StopReason.LOOP_DETECTED else []
+    return [resume_command(run, short), *accept, f"kill {short}"]
 
 
 def resume_command(run: Run, short: str) -> str:

@@ -13,7 +13,6 @@ from store.events import Kind
 from store.reader import Fleet, Reader
 from store.records import Answer, Json, Run
 from store.states import StopReason
-from tui.cli.doubts import questions
 from tui.cli.options import (
     HomeOption,
     JsonOption,
@@ -27,6 +26,7 @@ from tui.cli.options import (
 )
 from tui.cli.output import complain, say, say_json
 from tui.cli.words import short_ids
+from tui.console.doubts import doubts
 from tui.plain import plain
 from tui.supervisor import STARTS_RUNTIME, Supervisor
 
@@ -219,7 +219,7 @@ def resolve(
         async with await Reader.open(where.home) as reader:
             actions = await reader.actions(found[0].run)
             latest = await reader.events_of(found[0].last_seq, PAGE)
-        asked = [one.id for one in questions(found[0], latest, actions)]
+        asked = [one.id for one in doubts(found[0], latest, actions)]
         ident = doubted(found[0], asked, action)
         return tell(fleet, found, await ask(where, "resolve", found, bound=True, action=ident, **args), as_json)
 

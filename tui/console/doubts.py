@@ -30,7 +30,7 @@ def doubts(run: Run, events: Iterable[Event], actions: Sequence[Action]) -> list
     held: dict[str, Doubt] = {}
     for event in events:
         if event.kind == Kind.HELD and event.body.get("question"):
-            held[str(event.body.get("id"))] = _held(run, event)
+            held[str(event.body.get("id"))] = _held(run, event, actions)
         elif event.kind == Kind.RESOLVED:
             held.pop(str(event.body.get("id")), None)
         elif event.kind == Kind.ATTEMPT_STARTED:
@@ -43,17 +43,20 @@ def doubts(run: Run, events: Iterable[Event], actions: Sequence[Action]) -> list
     return [*open_ones, *(doubt for doubt in held.values() if doubt.id not in {one.id for one in open_ones})]
 
 
-def _held(run: Run, event: Event) -> Doubt:
+def _held(run: Run, event: Event, actions: Sequence[Action]) -> Doubt:
     body = event.body
+    tool, args = str(body.get("tool") or ""), body.get("args")
+    why = str(body.get("why") or "held for your answer")
+    return Doubt(str(body.get("id")), tool, args, event.at, False, "", why, _before(run, tool, args, actions))
+
+
+def _before(run: Run, tool: str, args: Json, actions: Sequence[Action]) -> dict[str, Json] | None:
+    """The evidence is that of the first question; for a later one the record has what was done."""
     calls = run.evidence.get("calls")
-    before = calls[0] if isinstance(calls, list) and calls and isinstance(calls[0], dict) else None
-    return Doubt(
-        id=str(body.get("id")),
-        tool=str(body.get("tool") or ""),
-        args=body.get("args"),
-        began_at=event.at,
-        idempotent=False,
-        hint="",
-        why=str(body.get("why") or "held for your answer"),
-        before=before if before is not None and before.get("tool") == body.get("tool") else None,
-    )
+    known = [one for one in calls if isinstance(one, dict)] if isinstance(calls, list) else []
+    if known and known[0].get("tool") == tool and (len(known) == 1 or known[1].get("args") == args):
+        return known[0]
+    for one in actions:
+        if one.tool == tool and one.ended_at is not None:
+            return {"tool": tool, "args": one.args, "result": "unavailable" if one.unavailable else one.result}
+    return None
