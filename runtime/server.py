@@ -24,6 +24,7 @@ from runtime.children import Children
 from runtime.connection import Connection
 from runtime.core import Core, log
 from runtime.gate import Gate
+from runtime.judge_client import JudgeClient
 from runtime.lifecycle import Lifecycle
 from runtime.live import LiveRun, PauseOrder
 from runtime.orders import Orders
@@ -62,6 +63,7 @@ class Runtime:
         self._shared_budgets = SharedBudgets(self._core, self._lifecycle)
         self._orders = Orders(self._core, self._lifecycle, review, self._breakers, self._shared_budgets, self.stop)
         self._policies = Policies(self._core)
+        self._judges = JudgeClient(self._core)
         self._children = Children(self._core, self._lifecycle.endings.exited)
         self._lifecycle.enlisted = self._policies.in_force
         self._lifecycle.spawned = self._children.watch
@@ -136,6 +138,7 @@ class Runtime:
                     log.exception("looking after run %s: %s", live.run, error)
             self._breakers.tick()
             self._shared_budgets.tick()
+            self._judges.tick()
             self._beat()
             self._keep_record()
             if self._idle_s and time.monotonic() - self._busy_at > self._idle_s:

@@ -49,6 +49,11 @@ class Kind(StrEnum):
     ACCEPTED = "repetition.accepted"
     """An operator said that a repetition is fine for the rest of the run.  signature, by"""
 
+    JUDGED = "judged"
+    """A model was asked whether the run comes closer to its goal.  verdict (closer | not_closer | unclear | failed),
+    why, steps [int] (those that it cites), through (steps begun when it was asked), seq (newest event that it was
+    shown), model, input_tokens, output_tokens, cost_usd"""
+
     # --- said by the agent
     HELLO = "agent.hello"
     """pid, sdk, goal (in the agent's words; counts where the run was given none)"""

@@ -195,6 +195,12 @@ def _accepted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
         changes["accepted"] = (*run.accepted, body["signature"])
 
 
+def _judged(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    used = {"calls": 1.0, "cost_usd": body.get("cost_usd") or 0.0}
+    used["tokens"] = float((body.get("input_tokens") or 0) + (body.get("output_tokens") or 0))
+    changes["judged"] = {name: run.judged.get(name, 0.0) + value for name, value in used.items()}
+
+
 def _time(run: Run, event: Event, changes: Changes) -> None:
     """Count the time for which a run is going: starting or running, and held by nothing of ours."""
     status, gated = changes.get("status", run.status), run.gated
@@ -242,4 +248,5 @@ _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.FAIL: _fail,
     Kind.GRANTED: _granted,
     Kind.ACCEPTED: _accepted,
+    Kind.JUDGED: _judged,
 }

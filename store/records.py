@@ -176,6 +176,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """Budgets in force, e.g. {"cost_usd": 5.0, "tokens": 100000}."""
     granted: dict[str, float] = {}
     """The limits that operators raised, which win over the policy's."""
+    judged: dict[str, float] = {}
+    """What a model judge has used: `calls`, `tokens`, `cost_usd`."""
     accepted: tuple[str, ...] = ()
     """Signatures of repetitions that operators said are fine for the rest of the run."""
     command: tuple[str, ...] = ()

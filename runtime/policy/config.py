@@ -239,6 +239,58 @@ class SharedBudget(Section, frozen=True):
         return {key: value for key, value in named.items() if value is not None}
 
 
+class ModelJudge(Section, frozen=True):
+    """A model that is asked whether a run comes closer to its goal; off unless `model` and `base_url` are set."""
+
+    at_most: Level = Level.PAUSE
+    """The highest rung of the ladder that this rule may take."""
+    model: str | None = None
+    """Name of the model, as its endpoint knows it."""
+    base_url: str | None = None
+    """Where an OpenAI-compatible API answers, e.g. `http://127.0.0.1:11434/v1`."""
+    key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable of the run, or else of the runtime, that holds the key."""
+    every_steps: Count = 25
+    """Steps after which it is asked in any case."""
+    apart_steps: Count = 10
+    """It is asked no more often than once in so many steps, even where other rules warn."""
+    pause_at: Count = 2
+    """Verdicts in a row that it comes no closer after which it is paused; after those before, its model is told."""
+    timeout_s: Seconds = 60.0
+    """How long an answer may take; the run goes on meanwhile."""
+    most_calls: Count = 40
+    """Questions for one run."""
+    most_tokens: Count = 400_000
+    """Tokens for the questions and answers of one run."""
+    most_usd: Amount | None = None
+    """Dollars for the questions and answers of one run; needs `input_usd` and `output_usd`."""
+    input_usd: Amount | None = None
+    """Dollars for a million tokens of a question."""
+    output_usd: Amount | None = None
+    """Dollars for a million tokens of an answer."""
+
+    @property
+    def on(self) -> bool:
+        """Whether there is a model to ask."""
+        return bool(self.model and self.base_url)
+
+    def price_usd(self, input_tokens: int, output_tokens: int) -> float:
+        """Dollars for a question and its answer, as far as prices are known."""
+        return (input_tokens * (self.input_usd or 0.0) + output_tokens * (self.output_usd or 0.0)) / 1e6
+
+    def disorder(self) -> list[str]:
+        wrong = []
+        if self.base_url is not None and not re.fullmatch(r"https?://[^\s@]+", self.base_url):
+            wrong.append("base_url must begin with http:// or https:// and hold no password: policies are recorded")
+        if (self.model is None) != (self.base_url is None):
+            wrong.append("model and base_url go together")
+        if self.most_usd is not None and (self.input_usd is None or self.output_usd is None):
+            wrong.append("most_usd needs input_usd and output_usd")
+        if self.every_steps < self.apart_steps:
+            wrong.append(f"every_steps ({self.every_steps}) is below apart_steps ({self.apart_steps})")
+        return wrong
+
+
 class Timeout(Section, frozen=True):
     """How long things may take; while the supervisor makes a run wait no time passes."""
 
@@ -285,6 +337,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     budget: Budget = Budget()
     agent_budget: SharedBudget = SharedBudget()
     home_budget: SharedBudget = SharedBudget()
+    judge: ModelJudge = ModelJudge()
     timeout: Timeout = Timeout()
     pause: Pause = Pause()
     gate: Gate = Gate()

@@ -10,6 +10,7 @@ from runtime.policy.budget import BudgetRule
 from runtime.policy.calls import Calls
 from runtime.policy.config import Policy
 from runtime.policy.failures import OutcomeRule
+from runtime.policy.judge_model import ModelJudgeRule, Question
 from runtime.policy.loop import LoopRule
 from runtime.policy.progress import ProgressRule
 from runtime.policy.ruling import Level, Rule, Ruling
@@ -24,6 +25,7 @@ RULES: tuple[Callable[[Policy, Run | None, Calls], Rule], ...] = (
     lambda policy, run, calls: StallRule(policy.stall, run),
     lambda policy, run, calls: BudgetRule(policy.budget, run),
     lambda policy, run, calls: TimeoutRule(policy.timeout, run),
+    lambda policy, run, calls: ModelJudgeRule(policy.judge, run, calls),
 )
 """Every rule, in the order in which their rulings are told."""
 
@@ -61,6 +63,10 @@ class Judge:
     def tick(self, now: float) -> list[Ruling]:
         """Return what the rules say to the clock standing at `now`, the strongest first."""
         return self._ranked(ruling for rule in self._rules for ruling in rule.tick(now))
+
+    def question(self) -> Question | None:
+        """What a model is to be asked now, if anything; what it says is to be fed as an event `judged`."""
+        return next((rule.question() for rule in self._rules if isinstance(rule, ModelJudgeRule)), None)
 
     def _ranked(self, rulings: Iterable[Ruling]) -> list[Ruling]:
         strongest: dict[tuple[str, str], Ruling] = {}
