@@ -95,7 +95,11 @@ class Lifecycle:
         live.token = hashlib.sha256(token.encode()).hexdigest()
         try:
             live.child, live.process = spawn(
-                live.launch.argv, live.launch.cwd, self._environment(live, number, token), core.home.log(live.run)
+                live.launch.argv,
+                live.launch.cwd,
+                self._environment(live, number, token),
+                live.launch.umask,
+                core.home.log(live.run),
             )
         except (OSError, ValueError, IndexError) as error:
             # ValueError, IndexError: no command at all, or a zero byte in it or in its environment.

@@ -49,7 +49,9 @@ def become_subreaper() -> bool:
     return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def spawn(argv: Iterable[str], cwd: str, env: dict[str, str], log: Path) -> tuple[subprocess.Popen[bytes], Process]:
+def spawn(
+    argv: Iterable[str], cwd: str, env: dict[str, str], umask: int, log: Path
+) -> tuple[subprocess.Popen[bytes], Process]:
     """Start an agent: own session, no input, output appended to `log`.  Raises `OSError`."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -61,6 +63,7 @@ def spawn(argv: Iterable[str], cwd: str, env: dict[str, str], log: Path) -> tupl
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
+            umask=umask,
         )
     finally:
         os.close(descriptor)

@@ -33,6 +33,8 @@ class Launch(msgspec.Struct, frozen=True):
     restart: int = 0
     """How often a crashed attempt may be followed by another one by itself."""
     policy: PolicySource = PolicySource()
+    umask: int = 0o022
+    """Of whoever asked for the run: the files that an agent writes are its user's business."""
 
 
 def write_launch(home: Home, launch: Launch) -> None:

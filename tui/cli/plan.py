@@ -134,7 +134,15 @@ def _launch(agent: config.Agent, wish: Wish, known: config.Config | None, cwd: P
         env={**env, **agent.env},
         restart=agent.restart,
         policy=policy,
+        umask=_umask(),
     )
+
+
+def _umask() -> int:
+    """This process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def require_program(launch: Launch) -> None:

@@ -385,3 +385,9 @@ async def test_a_budget_that_was_raised_in_the_policy_lets_the_run_go_on(world: 
     while not (await world.ask("resume", run)).applied:
         assert time.monotonic() < deadline
     await world.until(run, lambda now: now.cost_usd > 0.8)
+
+
+async def test_what_an_agent_writes_has_the_mode_its_user_is_used_to(world: World) -> None:
+    run = await world.start("raw = Raw()\n(HERE / 'report').write_text('x')\nraw.complete()")
+    await world.rest(run)
+    assert (world.folder / "report").stat().st_mode & 0o777 == 0o644
