@@ -77,6 +77,17 @@ AGENTS = {
                 if run.attempt == 1:
                     os.kill(os.getpid(), 9)
     """,
+    "unanswered.py": """
+        import pathlib, agentwatch
+        @agentwatch.tool(check_hint="the outbox")
+        def send(to, text):
+            if not pathlib.Path("mended").exists():
+                raise TimeoutError("no answer in 5 s")
+            return f"sent to {to}"
+        with agentwatch.start(goal="Send one mail") as run:
+            with run.step("send"):
+                print(send("b.ito@example.com", "Hello"))
+    """,
     "leaning.py": """
         import pathlib, urllib.request, agentwatch
         @agentwatch.tool(idempotent=True)

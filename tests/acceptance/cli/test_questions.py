@@ -53,6 +53,16 @@ def test_a_call_that_is_worded_anew_is_shown_beside_the_old_one(shell: Shell, an
     assert begun[-1].startswith(done)
 
 
+def test_a_live_call_that_got_no_answer_is_a_question_too(shell: Shell) -> None:
+    shell.call("run", "--headless", "--", PYTHON, "unanswered.py", code=3)
+    [asked] = shell.json("show", "unanswered")["questions"]
+    assert (asked["kind"], asked["check_hint"]) == ("in_doubt", "the outbox")
+    assert "later it got no answer: TimeoutError: no answer in 5 s" in shell.call("show", "unanswered").stdout
+    shell.call("resolve", "unanswered", asked["id"], "--done", "--result", '"sent, I looked"')
+    assert shell.status("unanswered", "completed", "stopped")["attempt"] == 1
+    assert shell.call("log", "unanswered").stdout == "sent, I looked\n"
+
+
 def test_a_dependency_that_is_down_is_listed_and_reset(shell: Shell) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
