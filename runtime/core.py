@@ -129,11 +129,13 @@ def _alone(call: Callable[[], None]) -> None:
 
 
 def _secret(home: Home) -> bytes:
-    """The key of this home's digests of arguments, made at first use."""
-    try:
-        descriptor = os.open(home.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    """The key of this home's digests of arguments, made at first use, and whole or not there at all."""
+    if not home.secret.exists():
+        fresh = home.secret.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(os.urandom(32))
-    except FileExistsError:
-        pass
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(home.secret)
     return home.secret.read_bytes()

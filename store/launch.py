@@ -45,6 +45,8 @@ def write_launch(home: Home, launch: Launch) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.json.encode(launch))
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
 
