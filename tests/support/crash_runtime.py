@@ -1,6 +1,7 @@
 """The runtime with a fault in it: `crash_runtime.py --home HOME …`, the fault in CRASH_FAULT as a JSON object.
 
-at: `before` or `after`.  what: `commit` (of an event of `kind`, where that is `run.status` to the status `to`), `spawn`
+at: `before`, `after`, or `while` (a commit that fails at first, so that an answer that did not wait for it goes out and
+is acted on; the strike comes when it is tried again).  what: `commit` (of an event of `kind`, where that is `run.status` to the status `to`), `spawn`
 (of an agent's process) or `signal` (to a run's processes).  nth: at which time.  victim: agent | runtime | both.
 struck: a file that is made first.
 
@@ -20,18 +21,23 @@ from typing import Any
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from runtime import lifecycle, process, server
+from store.errors import StoreError
 from store.journal import Journal
 
 fault: dict[str, Any] = json.loads(os.environ["CRASH_FAULT"])
-passed = {"before": 0, "after": 0}
+passed = {"before": 0, "while": 0, "after": 0}
 journals: list[Journal] = []
 
 
 def pass_by(at: str, *pids: int) -> None:
     """The runtime has come to where the fault may be."""
     passed[at] += 1
-    if at != fault["at"] or passed[at] != fault.get("nth", 1):
-        return
+    if at == fault["at"] and passed[at] == fault.get("nth", 1):
+        strike(*pids)
+
+
+def strike(*pids: int) -> None:
+    """Kill the agents (`pids`, else those on record), this runtime, or both."""
     pathlib.Path(fault["struck"]).touch()
     if fault["victim"] in ("agent", "both"):
         for pid in pids or [run.pid for run in journals[-1].runs.values() if run.pid is not None]:
@@ -61,6 +67,12 @@ def patch() -> None:
         here = any(concerned(statement) for statement in self._statements)
         if here:
             pass_by("before")
+        if here and fault["at"] == "while":
+            passed["while"] += 1
+            if passed["while"] == fault.get("nth", 1):
+                raise StoreError("the disk does not answer")
+            if passed["while"] == fault.get("nth", 1) + 1:
+                strike()
         commit(self)
         if here:
             pass_by("after")
