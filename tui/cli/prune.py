@@ -40,7 +40,8 @@ def prune(
 ) -> None:
     """Forget runs that were completed or killed long ago: events, evidence, logs, checkpoints.
 
-    They cannot be brought back.  Runs that are not at rest always stay.  Works while no runtime serves the home.
+    They cannot be brought back, and what they spent no longer counts in shared budgets.  Runs that are not at rest
+    always stay.  Works while no runtime serves the home.
     """
     where = place(context, home)
     before = time.time() - seconds(older_than, "--older-than")
