@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -80,7 +81,7 @@ def main() -> None:
     """Draw all of them, or those that are named."""
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
-    with frozen():
+    with frozen(), mock.patch("tui.console.state.free_share", lambda place: 0.31):
         for down in (False, True):
             with tempfile.TemporaryDirectory() as scratch:
                 home = Home(Path(scratch) / "home")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 ASK_FROM = 4
 """Pausing so many runs or more at once asks first."""
+
+RUN_ID_BYTES = 6
+"""Of a run's id, which is written in hexadecimal."""
 
 
 class ActingScreen(Screen[None]):
@@ -140,6 +144,25 @@ class ActingScreen(Screen[None]):
         if await self.ask(dialog):
             for run in runs:
                 self.send("kill", run)
+
+    # --- fork
+
+    def fork_from(self, run: Run) -> CheckpointRef | None:
+        """The checkpoint that a fork begins from: the last one, where the screen lets nobody pick another."""
+        return run.checkpoint
+
+    def action_fork(self) -> None:
+        self._fork()
+
+    @work
+    async def _fork(self) -> None:
+        runs = self.willing("fork")
+        ref = self.fork_from(runs[0]) if runs else None
+        if ref is None:
+            return
+        dialog = dialogs.AskFork(f"Fork {name(runs[0])} ?", partial(questions.fork, runs[0], ref, time.time()))
+        if await self.ask(dialog):
+            self.send("fork", runs[0], to=secrets.token_hex(RUN_ID_BYTES), checkpoint=ref.number)
 
     # --- doubt
 

@@ -24,18 +24,23 @@ from store.reader import Fleet
 from store.records import Event, Run
 from tui.console import settings
 from tui.console.acting import ActingScreen
+from tui.console.bell import Bell
 from tui.console.can import name, refusal
 from tui.console.feed import Feed, Frame
 from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
 from tui.console.screens.fleet import FleetScreen
-from tui.console.standing import needs_you, standing
+from tui.console.standing import needs_you, order_key, standing
 from tui.console.state import WINDOW_EVENTS, Note, State, Window
 from tui.console.themes import DARK, LIGHT
 from tui.supervisor import Supervisor
 
 RECALLED = 6
+NEEDS_ME = "needs:me"
+"""The filter that lists what waits for a person."""
+LOOK_AROUND_S = 5
+"""How often the day's cost and the disk are looked at."""
 LOOK_AFTER_S = 0.06
 """A run is read once the cursor has rested on it for so long."""
 
@@ -101,6 +106,10 @@ class ConsoleApp(App[int]):
         self._remember = remember
         kept = settings.load(remember) if remember else settings.Settings()
         self.theme = kept.theme if kept.theme in (DARK.name, LIGHT.name) else DARK.name
+        self.rings = kept.bell
+        self._bell = Bell()
+        self._heard_once = False
+        self._seconds = 0
         if kept.sort in SORTS:
             self.state.model.sort = kept.sort
 
@@ -121,7 +130,7 @@ class ConsoleApp(App[int]):
 
     async def on_unmount(self) -> None:
         if self._remember is not None:
-            settings.save(self._remember, settings.Settings(self.theme, self.state.model.sort))
+            settings.save(self._remember, settings.Settings(self.theme, self.state.model.sort, self.rings))
         # Awaited: the reader's thread must have let go of the loop before the loop closes.
         if self._following is not None:
             self._following.cancel()
@@ -155,6 +164,7 @@ class ConsoleApp(App[int]):
         if frame.whole:
             state.heard_at = time.monotonic()
             state.model.load(frame.runs)
+            state.look_around()
             self._recall()
             self._first_selection()
             self.fleet_screen.loaded()
@@ -164,7 +174,21 @@ class ConsoleApp(App[int]):
             self.fleet_screen.changed(lines, touched)
         if frame.whole or any(event.kind == Kind.BREAKER for event in frame.events):
             self._read_breakers()
+        self._ring(frame.runs)
         self.state_changed(touched, below=False)
+
+    def _ring(self, runs: list[Run]) -> None:
+        """Ring for what newly needs a person; what needed one when the console was opened is seen without it."""
+        newly = self._bell.hear(runs)
+        if newly and self.rings and self._heard_once:
+            self.bell()
+        self._heard_once = True
+
+    def toggle_bell(self) -> None:
+        """Ring from now on, or be silent; remembered."""
+        self.rings = not self.rings
+        self.state.note("The bell rings when something newly needs you." if self.rings else "The bell is off.")
+        self.state_changed()
 
     def on_console_app_troubled(self, event: Troubled) -> None:
         if (self.state.trouble, self.state.empty) != (event.text, event.empty):
@@ -188,9 +212,11 @@ class ConsoleApp(App[int]):
                 self.fleet_screen.table.load()
                 self.fleet_screen.table.select(run.run)
         elif self._needs_me:
-            waiting = [run for run in model.runs.values() if needs_you(run)]
-            said = f"{len(waiting)} need you." if waiting else "Nothing needs you."
-            self.state.note(said)
+            waiting = sorted((run for run in model.runs.values() if needs_you(run)), key=order_key)
+            if waiting:
+                self.fleet_screen.list_only(NEEDS_ME)
+                self.fleet_screen.table.select(waiting[0].run)
+            self.state.note(f"{len(waiting)} need you." if waiting else "Nothing needs you.")
         self._needs_me = False
 
     def _recall(self) -> None:
@@ -228,6 +254,9 @@ class ConsoleApp(App[int]):
         alive = self.state.runtime_alive
         self.state.look_at_runtime()
         self.state.sample()
+        self._seconds += 1
+        if self._seconds % LOOK_AROUND_S == 0:
+            self.state.look_around()
         if alive != self.state.runtime_alive:
             self.state.note(
                 "The runtime is running." if not alive else "The runtime has ended.", "" if not alive else "warn"

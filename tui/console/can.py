@@ -86,6 +86,12 @@ def _checkpoints(run: Run) -> str:
     return f"{name(run)} has no checkpoints{' any more: it was killed' if gone else ' yet'}."
 
 
+def _fork(run: Run) -> str:
+    if run.status is Status.KILLED:
+        return f"{name(run)} was killed: its checkpoints are gone, so nothing can be forked from it."
+    return "" if run.checkpoints else f"{name(run)} has no checkpoints yet: a fork begins from one."
+
+
 _CHECKS: dict[str, Callable[[Run], str]] = {
     "pause": _pause,
     "resume": _resume,
@@ -93,8 +99,9 @@ _CHECKS: dict[str, Callable[[Run], str]] = {
     "doubt": _doubt,
     "accept": _accept,
     "checkpoints": _checkpoints,
+    "fork": _fork,
 }
 _NEEDS_RUN = frozenset(
     {*_CHECKS, "why", "in_flight", "log", "inspect", "copy", "mark"},
 )
-_ACTING = frozenset({"pause", "resume", "kill", "doubt", "accept", "quit_all", "start_runtime", "breaker"})
+_ACTING = frozenset({"pause", "resume", "kill", "doubt", "accept", "fork", "quit_all", "start_runtime", "breaker"})

@@ -159,6 +159,15 @@ class AskSure(Dialog):
     ]
 
 
+class AskFork(Dialog):
+    """Begin a new run, or leave it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        choice("n", "no", "leave it", safe=True),
+        choice("f", "yes", "fork"),
+    ]
+
+
 class AskForce(Dialog):
     """Wait for the action, force the pause, or take it back."""
 
@@ -292,4 +301,4 @@ def _exceeded(run: Run) -> dict[str, float]:
     }
 
 
-__all__ = ["Ask", "AskDoubt", "AskForce", "AskFreeze", "AskLeave", "AskMany", "AskNumber", "AskResume"]
+__all__ = ["Ask", "AskDoubt", "AskForce", "AskFork", "AskFreeze", "AskLeave", "AskMany", "AskNumber", "AskResume"]

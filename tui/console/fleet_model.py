@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from store.records import Run
 from store.states import Status
-from tui.console.standing import order_key, reason_word, standing
+from tui.console.standing import needs_you, order_key, reason_word, standing
 from tui.console.standing import why as why_of
 
 SortKey = Callable[[Run], tuple[object, ...]]
@@ -26,7 +26,7 @@ SORTS: dict[str, SortKey] = {
 }
 """What the list can be ordered by; the first is where it begins."""
 
-FIELDS = ("status", "reason", "agent")
+FIELDS = ("status", "reason", "agent", "needs")
 
 
 class Query(NamedTuple):
@@ -59,6 +59,8 @@ def parse_query(text: str) -> Query:
 def _field(run: Run, name: str, value: str) -> bool:
     if name == "agent":
         return value in run.agent.casefold()
+    if name == "needs":
+        return needs_you(run)
     if name == "reason":
         return value in str(run.reason or "").casefold() or value in reason_word(run)
     place = standing(run)

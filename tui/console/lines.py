@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from tui.plain import plain
 
-TONES = ("dim", "faint", "strong", "needs", "call", "warn", "bad", "fresh", "key", "string", "number", "text")
+TONES = ("dim", "faint", "strong", "needs", "call", "warn", "bad", "fresh", "key", "string", "number", "text", "found")
 """Every tone there is; `widgets/painted.py` maps each to the component class `tone--NAME`."""
 
 

@@ -1,4 +1,4 @@
-"""What the console remembers of one operator: theme and order of the list; no journal, no home is touched by it."""
+"""What the console remembers of one operator (theme, order of the list, bell); no journal, no home is touched by it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     theme: str = "agentwatch-dark"
     sort: str = "attention"
+    bell: bool = True
+    """Ring when something newly needs a person."""
 
 
 def place() -> Path:

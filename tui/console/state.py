@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from store.events import Kind
 from store.home import Home
 from store.records import Event, Run
 from tui.console.fleet_model import FleetModel, cause_of
@@ -25,6 +28,7 @@ WINDOW_MOST = 4000
 WINDOWS_KEPT = 12
 RATE_WINDOW_S = 300.0
 RATE_LEAST_S = 30.0
+MINUTE_S = 61.0
 
 
 class Note(NamedTuple):
@@ -62,13 +66,28 @@ EMPTY_WINDOW = Window(())
 
 
 class Rates(NamedTuple):
-    """What the whole fleet uses, an hour at the pace of the last minutes; None while that is too short to say."""
+    """What the whole fleet uses at the pace of late; None while that is too short to say."""
 
-    tokens_h: float | None = None
+    tokens_min: float | None = None
+    """At the pace of the last minute."""
     cost_h: float | None = None
+    """At the pace of the last five minutes."""
+
+
+class Today(NamedTuple):
+    """Dollars since local midnight, which lies between these two: a run's record holds only its sum.
+
+    They differ by what runs that went on over midnight have cost.
+    """
+
+    least: float = 0.0
+    most: float = 0.0
 
 
 NO_RATES = Rates()
+
+
+NOT_YET = Today()
 
 
 @dataclass
@@ -91,6 +110,11 @@ class State:
     empty: bool = True
     """No record was ever found."""
     rates: Rates = NO_RATES
+    today: Today = NOT_YET
+    disk_free: float | None = None
+    """Share of the home's file system that is free; None where it cannot be read."""
+    policy_version: int | None = None
+    """Of the policy that was last put into force while the console listened; None before that."""
     breakers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By name, as the record holds them."""
     _samples: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
@@ -114,6 +138,8 @@ class State:
         """Let the open windows take in what is new."""
         mine: dict[str, list[Event]] = {}
         for event in events:
+            if event.kind == Kind.POLICY and event.body.get("accepted"):
+                self.policy_version = event.body.get("version")
             if event.run in self.windows:
                 mine.setdefault(event.run, []).append(event)
         for name, fresh in mine.items():
@@ -154,7 +180,39 @@ class State:
         self._samples.append((now, tokens, cost))
         while now - self._samples[0][0] > RATE_WINDOW_S:
             self._samples.popleft()
-        began, tokens_then, cost_then = self._samples[0]
+        began, _, cost_then = self._samples[0]
         if now - began >= RATE_LEAST_S:
-            per_hour = 3600 / (now - began)
-            self.rates = Rates((tokens - tokens_then) * per_hour, (cost - cost_then) * per_hour)
+            minute, tokens_then, _ = next(sample for sample in self._samples if now - sample[0] <= MINUTE_S)
+            per_minute = (tokens - tokens_then) * 60 / (now - minute)
+            self.rates = Rates(per_minute, (cost - cost_then) * 3600 / (now - began))
+
+    def look_around(self) -> None:
+        """Add up what today has cost, and see how full the disk is."""
+        self.today = today(self.model.runs.values(), time.time())
+        self.disk_free = free_share(self.home.root)
+
+    def open_breakers(self) -> int:
+        """How many dependencies are down, or held to be."""
+        return sum(body.get("opened_at") is not None for body in self.breakers.values())
+
+
+def today(runs: Iterable[Run], now: float) -> Today:
+    """What `runs` have cost since local midnight."""
+    here = time.localtime(now)
+    midnight = time.mktime((here.tm_year, here.tm_mon, here.tm_mday, 0, 0, 0, 0, 0, -1))
+    sure = over = 0.0
+    for run in runs:
+        if run.created_at >= midnight:
+            sure += run.cost_usd
+        elif run.last_event_at >= midnight:
+            over += run.cost_usd
+    return Today(sure, sure + over)
+
+
+def free_share(place: Path) -> float | None:
+    """Share of a file system that is free for its user."""
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return None
+    return found.f_bavail / found.f_blocks if found.f_blocks else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from store.events import Kind
@@ -31,6 +31,8 @@ class Entry(NamedTuple):
     ident: str = ""
     """Of the action, so that its end finds its begin."""
     kind: str = ""
+    end_seq: int = 0
+    """The event that ended the action; 0 without one."""
 
 
 def brief(value: Json, limit: int = 200) -> str:
@@ -93,9 +95,24 @@ class Story:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.entries: list[Entry] = []
+        self.orphans: dict[str, Event] = {}
+        """Ends of actions that began before the first event told, by the action."""
+        self.longest_s = 0.0
+        """The longest duration of an action that has ended."""
         self._open: dict[str, tuple[int, Json]] = {}
-        self._seen: set[str] = set()
+        self._seen: set[int] = set()
         self.add(events)
+
+    @property
+    def in_flight(self) -> list[Entry]:
+        """Actions that were told to begin and not yet to end."""
+        return [self.entries[index] for index, _ in self._open.values()]
+
+    def end_those(self, ends: dict[str, Event]) -> set[int]:
+        """Tell the ends of what is in flight where `ends` has them; returns the events that were."""
+        told = {ends[ident].seq: ends[ident] for ident in list(self._open) if ident in ends}
+        self.add(told.values())
+        return set(told)
 
     def add(self, events: Iterable[Event]) -> None:
         """Tell what came after."""
@@ -106,14 +123,22 @@ class Story:
                 if event.kind == Kind.ACTION_BEGIN:
                     self._open[entry.ident] = (len(self.entries), event.body.get("args"))
                 elif event.kind == Kind.ATTEMPT_ENDED:
-                    self._cut_off()
+                    self.cut_off()
                 self.entries.append(entry)
 
-    def _cut_off(self) -> None:
-        """The process is gone: what was in flight gets no answer any more."""
-        for index, _ in self._open.values():
+    def leave_out(self, seqs: set[int]) -> None:
+        """Tell these events no more; none of them may be in flight."""
+        for index in range(len(self.entries) - 1, -1, -1):
+            if self.entries[index].seq in seqs:
+                del self.entries[index]
+                self._open = {ident: (place - (place > index), args) for ident, (place, args) in self._open.items()}
+        self.orphans = {ident: event for ident, event in self.orphans.items() if event.seq not in seqs}
+
+    def cut_off(self, *, but: Collection[str] = ()) -> None:
+        """The process is gone: what was in flight gets no answer any more, save for these actions."""
+        for ident in [ident for ident in self._open if ident not in but]:
+            index, _ = self._open.pop(ident)
             self.entries[index] = self.entries[index]._replace(outcome="no answer", tone="warn", ended=True)
-        self._open.clear()
 
     def _end(self, event: Event) -> None:
         body = event.body
@@ -128,17 +153,21 @@ class Story:
         else:
             index, args = place
             began = self.entries[index]
-        mark = signature(tool, args, body.get("result") if ok else failure(body))
+        mark = hash(signature(tool, args, body.get("result") if ok else failure(body)))
         novelty = "same" if mark in self._seen else "new"
         self._seen.add(mark)
         if began is None:
+            self.orphans[str(body.get("id"))] = event
             self.entries.append(
                 Entry(event.seq, event.at, int(body.get("step") or 0), "", tool, body.get("duration_s"), outcome, tone)
             )
             return
-        took = body.get("duration_s")
+        said = body.get("duration_s")
+        took = float(said) if isinstance(said, int | float) else event.at - began.at
+        self.longest_s = max(self.longest_s, took)
         self.entries[index] = began._replace(
-            duration_s=float(took) if isinstance(took, int | float) else event.at - began.at,
+            duration_s=took,
+            end_seq=event.seq,
             outcome=outcome or "done",
             tone=tone,
             novelty=novelty if args is not None else "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from store.events import Kind
 from store.states import Status
 from tests.integration.console.conftest import Opener
@@ -335,6 +337,44 @@ async def test_an_event_opens_in_full(recorded: FleetMaker, open_console: Opener
         await console.sees("AGENT ")
 
 
+async def test_an_opened_event_can_be_searched(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("enter")
+        await console.sees("paused, held at its gate")
+        await console.press("slash", *"refresh")
+        await console.sees("“refresh”: line 1 of ")
+        await console.press("enter")
+        await console.sees("“refresh”: line 2 of ")
+        await console.press(*"xx")
+        await console.sees("“refreshxx” is not in this event.")
+        await console.press("escape", "escape")
+        await console.until(lambda: "run.status" not in console.text)
+        await console.press("escape")
+        await console.sees("AGENT ")
+
+
+async def test_home_goes_to_the_first_event_of_a_long_run(maker: FleetMaker, open_console: Opener) -> None:
+    script = maker.script("abc123", "long-runner", "Run on", 4000)
+    script.start()
+    for n in range(1, 1001):
+        script.step(n, f"page {n}", 1).act("Read", {"page": n}, f"text {n}", 1, idempotent=True)
+    maker.flush()
+    async with open_console() as console:
+        await console.sees("long-runner")
+        await console.press("enter")
+        await console.sees("Read 1000")
+        await console.press("home")
+        await console.sees("created by mira", "step 1 page 1", "Read 1")
+        await console.press("down", "enter")
+        await console.sees("event 2 ")
+        await console.press("escape", "end")
+        await console.sees("Read 1000")
+        script.step(1001, "page 1001")
+        maker.flush()
+        await console.sees("step 1001 page 1001")
+
+
 async def test_the_log_follows_what_is_written(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(size=(80, 24), select="crm-writer") as console:
         await console.sees("crm-writer 81b3fe")
@@ -403,9 +443,88 @@ async def test_an_empty_home_says_what_to_do_and_fills_by_itself(maker: FleetMak
         await console.sees("newcomer", "queued")
 
 
-async def test_needs_me_says_how_many_wait(recorded: FleetMaker, open_console: Opener) -> None:
+async def test_needs_me_lists_what_waits_for_a_person_and_begins_at_the_first(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
     async with open_console(needs_me=True) as console:
-        await console.sees("4 need you.")
+        await console.sees("4 need you.", "filter: needs:me", "4 of 23 runs")
+        assert console.selected == DOUBT
+        assert console.app.state.model.keys == [DOUBT, LOOP, BUDGET, CRASHED]
+        await console.press("escape")
+        await console.sees("crm-writer")
+
+
+async def test_needs_me_lists_everything_where_nothing_waits(maker: FleetMaker, open_console: Opener) -> None:
+    maker.script("abc123", "newcomer", "Begin", 5)
+    maker.flush()
+    async with open_console(needs_me=True) as console:
+        await console.sees("newcomer", "Nothing needs you.")
+
+
+async def test_a_fork_begins_from_the_picked_checkpoint_after_a_question(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("c")
+        await console.sees("content of checkpoint 5")
+        await console.press("down")
+        await console.sees("content of checkpoint 4")
+        await console.press("f")
+        await console.sees(
+            "Fork fix-flaky-ci 3f9a1c ?", "from checkpoint 4 “4 of 6 fixed”", "there it is done once more"
+        )
+        await console.press("enter")
+        await console.until(lambda: "Fork fix-flaky-ci" not in console.text)
+        assert console.asked == []
+
+        await console.press("f")
+        await console.sees("Fork fix-flaky-ci")
+        await console.press("f")
+        await console.until(lambda: bool(console.asked))
+        [(kind, run, attempt, args)] = console.asked
+        assert (kind, run, attempt, args["checkpoint"]) == ("fork", LOOP, None, 4)
+        assert len(bytes.fromhex(str(args["to"]))) == 6
+
+
+async def test_why_forks_from_the_last_checkpoint(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("w", "f")
+        await console.sees("from checkpoint 5 “5 of 6 fixed”")
+        await console.press("f")
+        await console.until(lambda: bool(console.asked))
+        assert console.asked[0][3]["checkpoint"] == 5
+
+
+async def test_what_was_killed_cannot_be_forked_and_says_why(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="dead01") as console:
+        await console.sees("KILLED")
+        await console.press("w", "f")
+        await console.sees("was killed: its checkpoints are gone, so nothing can be forked from it.")
+        assert console.asked == []
+
+
+async def test_the_bell_rings_once_for_what_newly_needs_a_person(
+    recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[float] = []
+    async with open_console() as console:
+        monkeypatch.setattr(console.app, "bell", lambda: rung.append(0.0))
+        await console.sees("4 need you")
+        assert rung == []
+        recorded.move("a9e1d4", Status.NEEDS_REVIEW, "held", why="two texts differ")
+        recorded.move("81b3fe", Status.NEEDS_REVIEW, "held", why="two texts differ")
+        recorded.flush()
+        await console.sees("6 need you")
+        assert len(rung) == 1
+
+        await console.press("B")
+        await console.sees("The bell is off.")
+        recorded.move("d810aa", Status.NEEDS_REVIEW, "held", why="another thing")
+        recorded.flush()
+        await console.sees("7 need you")
+        assert len(rung) == 1
 
 
 async def test_a_run_that_is_not_there_is_said(recorded: FleetMaker, open_console: Opener) -> None:

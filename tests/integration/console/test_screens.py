@@ -16,7 +16,8 @@ import pytest
 from store.events import Kind
 from store.states import Status
 from tests.integration.console.conftest import Console, Opener
-from tests.support.console_fleet import FleetMaker
+from tests.support.console_fleet import FleetMaker, outage
+from tui.console.themes import LIGHT
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL, MIDDLE, WIDE, WIDEST = (80, 24), (120, 40), (160, 50), (200, 60)
@@ -50,6 +51,7 @@ SHOTS = (
     Shot("resume", keys=("r",)),
     Shot("resume-budget", "c41f02", ("r",)),
     Shot("doubt", "7d10be", ("d",)),
+    Shot("fork", keys=("c", "f")),
     Shot("freeze", "0c7e42", ("p",)),
     Shot("leave", keys=("Q",)),
     Shot("filter", keys=("slash", *"status:paused")),
@@ -110,6 +112,36 @@ async def test_the_dialog_that_forces_a_pause(
         await console.until(lambda: "a9e1d4" in console.app.state.windows)
         await console.press("p")
         await check(console, f"force-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_the_breakers(
+    size: tuple[int, int], maker: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
+    outage(maker)
+    maker.beat()
+    async with open_console(size=size) as console:
+        await console.until(lambda: len(console.app.state.breakers) == 2)
+        await console.press("b")
+        await check(console, f"breakers-{size[0]}x{size[1]}")
+
+
+async def test_the_light_theme(recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
+    async with open_console(size=WIDE, select="3f9a1c") as console:
+        await console.until(lambda: "3f9a1c" in console.app.state.windows)
+        console.app.theme = "agentwatch-light"
+        await check(console, "light-160x50")
+        shown = {
+            str(segment.style.color.triplet.hex)
+            for strip in console.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.color and segment.style.color.triplet and segment.text.strip()
+        }
+
+        own = {LIGHT.variables[name] for name in ("tone-dim", "tone-faint", "tone-strong", "tone-needs", "tone-fresh")}
+        assert own <= shown
 
 
 @pytest.mark.parametrize("size", [SMALL, WIDE])

@@ -45,6 +45,15 @@ def test_only_a_loop_can_be_accepted() -> None:
     assert refusal("accept", run) == "a r was not stopped for a repetition."
 
 
+def test_a_fork_needs_a_checkpoint_and_a_run_that_was_not_killed() -> None:
+    run = Run(run="r", agent="a", goal="", created_at=0.0, status=S.RUNNING, checkpoints=2)
+
+    assert refusal("fork", run) == ""
+    assert "read-only" in refusal("fork", run, read_only=True)
+    assert "no checkpoints yet" in refusal("fork", Run(run="r", agent="a", goal="", created_at=0.0))
+    assert "was killed" in refusal("fork", Run(run="r", agent="a", goal="", created_at=0.0, status=S.KILLED))
+
+
 def test_nothing_acts_read_only_and_everything_can_be_looked_at() -> None:
     run = Run(run="r", agent="a", goal="", created_at=0.0, status=S.RUNNING)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import overload
 
 from rich.cells import cell_len
 
 from tui.console import formats
-from tui.console.lines import Line, Span, clip, fit, line
+from tui.console.lines import Line, Span, clip, fit, line, text_of
+from tui.console.scroll import Scroll
 from tui.console.standing import glyph
 from tui.console.telling import Entry
+from tui.plain import plain
 
 SCALE_WIDTH = 18
 
@@ -47,11 +52,59 @@ def _bar(entry: Entry, now: float, longest_s: float) -> str:
     return fit(formats.bar(took / longest_s, SCALE_WIDTH).replace("·", " "), SCALE_WIDTH + 2)
 
 
-def longest(entries: Sequence[Entry], now: float) -> float:
-    """The longest duration among `entries`, to which the bars are drawn."""
-    took = [entry.duration_s if entry.duration_s is not None else now - entry.at for entry in entries if _timed(entry)]
-    return max(took, default=0.0)
+class EntryLines(Sequence[Line]):
+    """The lines of a story, each built when it is painted, however many there are."""
+
+    def __init__(self, story: Scroll, above: Line | None, width: int, now: float, longest_s: float) -> None:
+        self._story, self._above, self._width, self._now, self._longest_s = story, above, width, now, longest_s
+        self._length = len(story) + (above is not None)
+        clock = now if story.ticking else 0.0
+        self._looks = (id(story), story.version, above, width, clock, longest_s)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EntryLines) and self._looks == other._looks
+
+    def __hash__(self) -> int:
+        return hash(self._looks)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Line]: ...
+    def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(self._length))]
+        if self._above is not None:
+            if index == 0:
+                return self._above
+            index -= 1
+        return entry_line(self._story[index], self._width, self._now, longest_s=self._longest_s)
 
 
-def _timed(entry: Entry) -> bool:
-    return entry.duration_s is not None or not entry.ended
+def marked(lines: Sequence[Line], needle: str) -> tuple[list[Line], list[int]]:
+    """`lines` with every `needle` in them standing out, capitals or not, and the numbers of the lines that hold one."""
+    sought = re.compile(re.escape(plain(needle)), re.IGNORECASE)
+    found: list[int] = []
+    shown: list[Line] = []
+    for number, row in enumerate(lines):
+        hits = [hit.span() for hit in sought.finditer(text_of(row))]
+        shown.append(_standing_out(row, hits) if hits else row)
+        if hits:
+            found.append(number)
+    return shown, found
+
+
+def _standing_out(row: Line, hits: Sequence[tuple[int, int]]) -> Line:
+    spans: list[Span] = []
+    at = 0
+    for span in row:
+        end = at + len(span.text)
+        cuts = sorted({at, end, *(cut for hit in hits for cut in hit if at < cut < end)})
+        for begin, stop in pairwise(cuts):
+            inside = any(first <= begin and stop <= last for first, last in hits)
+            spans.append(span._replace(text=span.text[begin - at : stop - at], tone="found" if inside else span.tone))
+        at = end
+    return tuple(spans)

@@ -12,6 +12,9 @@ from tui.console.state import Note, State
 STALE_S = 5.0
 """A sign of life older than this looks stale."""
 
+SCARCE = 0.05
+"""Less free space than this is said aloud."""
+
 _COUNT_WORDS = ("needs you", "warned", "waiting", "running", "paused", "queued")
 _REST_WORDS = ("completed", "stopped", "killed")
 
@@ -27,6 +30,7 @@ def crumb(state: State, trail: Iterable[str], now: float, width: int) -> Line:
     right = [_runtime(state, width)]
     if width >= 100:
         right.append(_tail(state))
+        right += _around(state)
     right.append(line(Span(_clock(now, width), "dim")))
     return spread(joined(left, "  "), line(joined(right), " "), width)
 
@@ -65,6 +69,16 @@ def _tail(state: State) -> Line:
     return line(Span("tail ", "dim"), Span("●", "fresh"), Span(f" {age:.1f} s", "dim"))
 
 
+def _around(state: State) -> list[Line]:
+    parts: list[Line] = []
+    if state.disk_free is not None:
+        scarce = state.disk_free < SCARCE
+        parts.append(line(Span(f"disk {formats.percent(state.disk_free)}% free", "needs" if scarce else "dim")))
+    if state.policy_version is not None:
+        parts.append(line(Span(f"policy v{state.policy_version}", "dim")))
+    return parts
+
+
 def totals(state: State, width: int) -> Line:
     """The second line: how many stand where, and what they use."""
     counts = state.model.counts
@@ -93,13 +107,18 @@ def _done(word: str) -> str:
 
 def _used(state: State) -> Line:
     parts: list[Line] = []
-    if state.rates.tokens_h:
-        parts.append(line(Span(f"{formats.count(state.rates.tokens_h)} tok/h", "dim")))
+    if down := state.open_breakers():
+        parts.append(line(Span(f"{formats.plural(down, 'breaker')} open", "warn")))
+    if state.rates.tokens_min:
+        parts.append(line(Span(f"{formats.count(state.rates.tokens_min)} tok/min", "dim")))
     if state.rates.cost_h:
         parts.append(line(Span(f"{formats.money(state.rates.cost_h)}/h", "dim")))
-    spent = state.model.cost_usd
-    if spent >= 0.005:
-        parts.append(line(Span(f"{formats.money(spent)} spent", "dim")))
+    spent, (least, most) = state.model.cost_usd, state.today
+    if most >= 0.005:
+        between = formats.money(most) if most - least < 0.005 else f"{formats.money(least)} to {formats.money(most)}"
+        parts.append(line(Span(f"{between} today", "dim")))
+    if spent - most >= 0.005:
+        parts.append(line(Span(f"{formats.money(spent)} in all", "dim")))
     return joined(parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store.records import Action, Json, Run
+from store.records import Action, CheckpointRef, Json, Run
 from tui.console import formats
 from tui.console.doubts import Doubt
 from tui.console.lines import EMPTY, Line, Span, fit, line, wrap
@@ -55,6 +55,22 @@ def kill_one(run: Run, children: Sequence[str], now: float, width: int) -> list[
         else "It costs nothing while it rests."
     )
     return [*lines, EMPTY, *say(instead, width)]
+
+
+def fork(run: Run, ref: CheckpointRef, now: float, width: int) -> list[Line]:
+    """Before a new run begins from a checkpoint of another one."""
+    label = f" “{ref.label}”" if ref.label else ""
+    lines = fact(
+        "begins",
+        f"a new run of {run.agent} from checkpoint {ref.number}{label}, step {ref.step}, "
+        f"{formats.span(now - ref.at)} old",
+        width,
+    )
+    lines += fact("stays", f"this run, as it is ({run.status})", width)
+    again = "what this run has done since is not on the new one's record: there it is done once more"
+    lines += fact("done again", again, width, "warn" if run.actions else "")
+    lines += fact("spends", "anew, under the same limits", width)
+    return lines
 
 
 def _deleted(run: Run) -> str:

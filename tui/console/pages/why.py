@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from runtime.policy.normal import normal
 from store.records import Json, Run
 from store.states import StopReason
 from tui.console import formats
@@ -34,6 +35,7 @@ _MEANING = {
     StopReason.USER_KILLED: "A person killed it. That cannot be undone.",
 }
 LABEL = 16
+VERDICT = 12
 
 
 def why_page(run: Run, window: Window, verdict: Verdict, now: float, width: int) -> list[Line]:
@@ -74,7 +76,7 @@ def side_by_side(calls: Sequence[dict[str, Json]], width: int, *, left: int = 0,
     if len(calls) == 1:
         lines += labelled("  call", f"{first.get('tool')} {brief(first.get('args'))}", width, at=LABEL)
         return [*lines, *labelled("  result", brief(first.get("result"), 600), width, at=LABEL)]
-    half = max(12, (width - LABEL - 12) // 2)
+    half = max(12, (width - LABEL - VERDICT) // 2)
     lines.append(
         line(
             " " * LABEL,
@@ -83,17 +85,30 @@ def side_by_side(calls: Sequence[dict[str, Json]], width: int, *, left: int = 0,
         )
     )
     for label, one, other in _aspects(first, last):
-        same = one == other
-        lines += _pair(label, one, other, half, "equal" if same else "differs", "dim" if same else "warn")
+        word = _compared(one, other)
+        lines += _pair(label, _text(one), _text(other), half, word, "warn" if word == DIFFERS else "dim")
     steps = "   ".join(str(call.get("step")) for call in calls if call.get("step") is not None)
     if steps:
         lines += [EMPTY, *labelled("  steps", steps, width, at=LABEL)]
     return lines
 
 
+EQUAL, NORMALISED, DIFFERS = "equal", "equal after normalising", "differs"
+
+
+def _compared(one: Json, other: Json) -> str:
+    """Whether two values are equal, or are so but for times, random ids, durations and scratch places."""
+    if one == other:
+        return EQUAL
+    return NORMALISED if normal(one) == normal(other) else DIFFERS
+
+
 def _how_many(calls: Sequence[dict[str, Json]]) -> str:
-    marks = {json.dumps([call.get("tool"), call.get("args"), call.get("result")], sort_keys=True) for call in calls}
-    return f"{len(calls)} of {len(calls)} equal" if len(marks) == 1 else f"{len(calls)} calls"
+    wholes: list[Json] = [[call.get("tool"), call.get("args"), call.get("result")] for call in calls]
+    words = {_compared(wholes[0], whole) for whole in wholes[1:]}
+    if DIFFERS in words:
+        return f"{len(calls)} calls"
+    return f"{len(calls)} of {len(calls)} {NORMALISED if NORMALISED in words else EQUAL}"
 
 
 def _place(call: dict[str, Json]) -> str:
@@ -102,15 +117,15 @@ def _place(call: dict[str, Json]) -> str:
     return ", ".join(part for part in (step, event) if part)
 
 
-def _aspects(first: dict[str, Json], last: dict[str, Json]) -> list[tuple[str, str, str]]:
-    rows = [("call", str(first.get("tool")), str(last.get("tool")))]
+def _aspects(first: dict[str, Json], last: dict[str, Json]) -> list[tuple[str, Json, Json]]:
+    rows: list[tuple[str, Json, Json]] = [("call", str(first.get("tool")), str(last.get("tool")))]
     one, other = first.get("args"), last.get("args")
     if isinstance(one, dict) and isinstance(other, dict):
         for key in list({**one, **other})[:8]:
-            rows.append((str(key), _text(one.get(key)), _text(other.get(key))))
+            rows.append((str(key), one.get(key), other.get(key)))
     else:
-        rows.append(("arguments", _text(one), _text(other)))
-    rows.append(("result", _text(first.get("result")), _text(last.get("result"))))
+        rows.append(("arguments", one, other))
+    rows.append(("result", first.get("result"), last.get("result")))
     return rows
 
 
@@ -122,13 +137,14 @@ def _pair(label: str, one: str, other: str, half: int, verdict: str, tone: str) 
     left = [row for text in plain_lines(one)[:6] for row in wrap(text, half - 2)][:6]
     right = [row for text in plain_lines(other)[:6] for row in wrap(text, half - 2)][:6]
     lines = []
-    for y in range(max(len(left), len(right))):
+    said = wrap(verdict, VERDICT)
+    for y in range(max(len(left), len(right), len(said))):
         lines.append(
             line(
                 Span(fit(f"  {label}" if y == 0 else "", LABEL), "dim"),
                 fit(left[y] if y < len(left) else "", half),
                 fit(right[y] if y < len(right) else "", half),
-                Span(verdict if y == 0 else "", tone),
+                Span(said[y] if y < len(said) else "", tone),
             )
         )
     return lines
@@ -183,6 +199,8 @@ def _options(run: Run, now: float, width: int) -> list[Line]:
         options.append(("p", "pause", "Stops at the next safe point and keeps everything."))
     if run.checkpoints:
         options.append(("c", "checkpoints", f"The last one: {checkpoint_text(run, now)}."))
+        if run.status != "killed":
+            options.append(("f", "fork…", "A new run begins from that checkpoint; this one stays as it is."))
     options.append(("l", "log", "What it wrote to standard output and error."))
     options.append(("enter", "its whole story", "Event by event."))
     if run.status not in ("completed", "killed"):

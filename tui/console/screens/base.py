@@ -42,7 +42,7 @@ class ConsoleScreen(ActingScreen):
     @property
     def alive(self) -> bool:
         """Its widgets can be painted: they are there, and not being taken down."""
-        return self.ready and self.is_attached and len(self.children) > 0
+        return self.ready and self.is_attached and not self._pruning and bool(self.query("#head"))
 
     @property
     def state(self) -> State:

@@ -31,6 +31,7 @@ class CheckpointsScreen(RunScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("tab", "other", "content", "Move between the list and the content"),
         key("r", "resume", "resume…", "Let the run go on; the dialog asks from which checkpoint"),
+        key("f", "fork", "fork…", "Begin a new run from the picked checkpoint; this one stays as it is"),
         key("w", "why", "why", "Why it stands where it stands"),
         key("l", "log", "log", "Its log"),
         key("enter", "inspect", "inspect", "Its whole story", show=False),
@@ -136,6 +137,9 @@ class CheckpointsScreen(RunScreen):
 
     def build(self, run: Run, now: float, width: int) -> list[Line]:
         return []
+
+    def fork_from(self, run: Run) -> CheckpointRef | None:
+        return next((ref for ref in self._refs if ref.number == self._picked), None)
 
     def action_other(self) -> None:
         other = "#content" if self.query_one("#list").has_focus else "#list"

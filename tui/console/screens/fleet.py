@@ -48,12 +48,13 @@ class FleetScreen(ConsoleScreen):
         key("i", "in_flight", "in flight", "Actions that were let begin and have not ended"),
         key("x", "kill", "kill…", "End it for good; asks first, and says what is lost"),
         key("space", "mark", "mark", "Mark the run; keys then act on all marked ones"),
-        key("slash", "filter", "filter", "List only what matches: words, status:, reason:, agent:", shown="/"),
+        key("slash", "filter", "filter", "List only what matches: words, status: reason: agent: needs:me", shown="/"),
         key("n", "next", "next", "To the next run that needs you"),
         key("b", "breakers", "breakers", "Dependencies: which are down, and who waits for them", show=False),
         key("s", "sort", "sort", "Order the list by the next column", show=False),
         key("y", "copy", "copy", "Copy the command that shows this run", show=False),
         key("R", "start_runtime", "start runtime", "Start the runtime of this home", show=False),
+        key("B", "bell", "bell on or off", "Ring once when something newly needs you, or be silent", show=False),
         key("escape", "clear", "clear", "Clear the filter, then the marks", show=False, shown="esc"),
         key("q", "quit", "leave", "Leave the console; the agents go on"),
         key("Q", "quit_all", "stop all…", "Pause all, stop the runtime, leave; asks first", show=False),
@@ -315,6 +316,9 @@ class FleetScreen(ConsoleScreen):
     def action_start_runtime(self) -> None:
         self.console_app.start_runtime()
 
+    def action_bell(self) -> None:
+        self.console_app.toggle_bell()
+
     def action_quit(self) -> None:
         self.console_app.leave()
 
@@ -350,6 +354,11 @@ class FleetScreen(ConsoleScreen):
             event.input.remove_class("-open")
             self.table.focus()
             self.paint_frame()
+
+    def list_only(self, text: str) -> None:
+        """List only what matches this filter."""
+        self._filter(text)
+        self.paint_frame()
 
     def _filter(self, text: str) -> None:
         self._model.filter(text)

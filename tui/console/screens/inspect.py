@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.message import Message
+from textual.widgets import Input
 
 from store.errors import StoreError
 from store.records import Event, Run
 from tui.console import formats
 from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import answers, heading
-from tui.console.pages.entries import entry_line, longest
+from tui.console.pages.entries import EntryLines, marked
 from tui.console.pages.json_lines import json_lines
 from tui.console.screens.base import key
 from tui.console.screens.run_page import RunScreen
-from tui.console.telling import Entry, Story
+from tui.console.scroll import Scroll
+from tui.console.telling import Entry
 from tui.console.widgets.lines_view import LinesView
 from tui.console.widgets.painted import Painted
 
@@ -30,6 +35,18 @@ PAGE_EVENTS = 1000
 """So many events are read at a time when one scrolls back."""
 
 
+class StoryView(LinesView):
+    """The entries; the way to the first one may lead through what is not read yet."""
+
+    class First(Message):
+        """The hand asks for the first event of all."""
+
+    def action_edge(self, direction: int) -> None:
+        super().action_edge(direction)
+        if direction < 0:
+            self.post_message(self.First())
+
+
 class InspectScreen(RunScreen):
     """Answers on top, entries below, the picked one in full beside them."""
 
@@ -37,6 +54,16 @@ class InspectScreen(RunScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("enter", "open", "open", "Open the event in full, or close it"),
         key("f", "follow", "follow", "To the end, and follow what comes"),
+        key("slash", "search", "search", "Search in the opened event", shown="/"),
+        key(
+            "n",
+            "found(1)",
+            "next found",
+            "To the next place that holds what was searched for",
+            show=False,
+            name="next_found",
+        ),
+        key("N", "found(-1)", "found before", "To the place before", show=False, name="found_before"),
         key("r", "resume", "resume…", "Let it go on"),
         key("p", "pause", "pause", "Pause at the next safe point"),
         key("w", "why", "why", "Why it stands where it stands"),
@@ -48,18 +75,22 @@ class InspectScreen(RunScreen):
 
     def __init__(self, run: str) -> None:
         super().__init__(run)
-        self._older: list[Event] = []
-        self._entries: list[Entry] = []
-        self._told: tuple[int, int] = (-1, -1)
+        self._scroll = Scroll()
         self._open = False
         self._follows = True
+        self._to_first = False
+        """The hand asked for the first event of all: read on until it is there."""
         self._reading = False
+        self._cursor_seq: int | None = None
+        self._opened: tuple[tuple[int, int], list[Event]] = ((0, 0), [])
+        self._found = -1
 
     def body(self) -> ComposeResult:
         yield Painted(id="answers")
         with Container(id="panes"):
-            yield LinesView(cursor=True, id="page")
+            yield StoryView(cursor=True, id="page")
             yield LinesView(id="content")
+        yield Input(id="search", placeholder="words in this event; enter: the next one, esc: leave")
 
     def on_mount(self) -> None:
         self.query_one("#page").focus()
@@ -76,68 +107,50 @@ class InspectScreen(RunScreen):
             top += answers(self.state.verdict(run, now), width, rows=1)
             top.append(rule(EMPTY, width))
         self.query_one("#answers", Painted).show(top)
-        self._tell()
+        self._scroll.take(self.state.window(self.run_id).events)
         self._paint_entries(now)
 
-    def _tell(self) -> None:
-        window = self.state.window(self.run_id)
-        told = (len(self._older), window.last_seq)
-        if told == self._told:
-            return
-        self._told = told
-        self._entries = Story([*self._older, *window.events]).entries if self._older else list(window.story.entries)
+    def _lines(self, now: float) -> Sequence[Line]:
+        if not len(self._scroll):
+            return [line(Span(" nothing yet", "dim"))]
+        width = self.app.size.width
+        wide = width // 2 if self._open and width >= SPLIT_FROM else width
+        scale = self._scroll.longest(now) if wide >= SPLIT_FROM else 0.0
+        above = self._reading_line() if self._offset() else None
+        return EntryLines(self._scroll, above, wide - 1, now, scale)
+
+    def _reading_line(self) -> Line:
+        if self._to_first:
+            return line(Span(f" ↑ reading to the first event: {formats.thousands(self._scroll.read)} read", "dim"))
+        return line(Span(" ↑ older events are read when you reach this line", "dim"))
 
     def _paint_entries(self, now: float) -> None:
         view = self.query_one("#page", LinesView)
         panes, content = self.query_one("#panes"), self.query_one("#content", LinesView)
-        width = self.app.size.width
-        beside = self._open and width >= SPLIT_FROM
-        panes.set_class(beside, "-split")
+        panes.set_class(self._open and self.app.size.width >= SPLIT_FROM, "-split")
         content.display = self._open
-        wide = width // 2 if beside else width
-        chosen = self._chosen(view)
-        scale = longest(self._entries, now) if wide >= SPLIT_FROM else 0.0
-        lines = [entry_line(entry, wide - 1, now, longest_s=scale) for entry in self._entries]
-        if self._more_before():
-            lines.insert(0, line(Span(" ↑ older events are read when you reach this line", "dim")))
-        view.show(lines or [line(Span(" nothing yet", "dim"))])
+        view.show(self._lines(now))
         if self._follows:
-            view.select(len(lines) - 1)
-        elif chosen is not None:
-            self._choose(view, chosen)
+            view.select(len(view.lines) - 1)
+        elif self._to_first:
+            view.select(0)
+        elif self._cursor_seq is not None and len(self._scroll):
+            view.select(self._scroll.at(self._cursor_seq) + self._offset())
         if self._open:
             self._paint_event()
 
     def _offset(self) -> int:
-        return 1 if self._more_before() else 0
-
-    def _chosen(self, view: LinesView) -> int | None:
-        """The event that the cursor is on, by its number."""
-        return self._cursor_seq
-
-    _cursor_seq: int | None = None
-
-    def _choose(self, view: LinesView, seq: int) -> None:
-        for index, entry in enumerate(self._entries):
-            if entry.seq >= seq:
-                view.select(index + self._offset())
-                return
-
-    def _first_event(self) -> Event | None:
-        events = self._older or self.state.window(self.run_id).events
-        return events[0] if events else None
-
-    def _more_before(self) -> bool:
-        first = self._first_event()
-        return first is not None and first.prev > 0
+        return 1 if self._scroll.before > 0 else 0
 
     def on_lines_view_moved(self, event: LinesView.Moved) -> None:
-        if event.view.id != "page" or not self._entries:
+        if event.view.id != "page" or not len(self._scroll):
             return
         index = event.index - self._offset()
-        self._follows = index >= len(self._entries) - 1
-        self._cursor_seq = self._entries[max(0, min(index, len(self._entries) - 1))].seq
-        if index < 0:
+        self._follows = index >= len(self._scroll) - 1
+        self._cursor_seq = self._scroll[max(0, min(index, len(self._scroll) - 1))].seq
+        if index > 0:
+            self._to_first = False
+        if index < event.view.size.height and self._offset():
             self._read_older()
         if self._open:
             self._paint_event()
@@ -146,54 +159,153 @@ class InspectScreen(RunScreen):
         if event.view.id == "page" and not self._open:
             self.action_open()
 
+    def on_story_view_first(self) -> None:
+        self._follows, self._to_first = False, self._offset() > 0
+        if self._to_first:
+            self._read_older()
+
+    def _read_older(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self._read_pages()
+
     @work(exclusive=True, group="older")
-    async def _read_older(self) -> None:
-        first, reader = self._first_event(), self.console_app.feed.reader
-        if first is None or reader is None or first.prev == 0:
-            return
+    async def _read_pages(self) -> None:
         try:
-            page = await reader.events_of(first.prev, PAGE_EVENTS)
+            while await self._read_page() and self._to_first:
+                # The hand comes first: keys that wait are heard between two pages.
+                await asyncio.sleep(0.005)
+            if self._to_first and len(self._scroll):
+                self._cursor_seq = self._scroll[0].seq
+        finally:
+            self._reading = self._to_first = False
+        if self.alive:
+            self._paint_entries(time.time())
+
+    async def _read_page(self) -> bool:
+        """Read one page more; whether there are others before it."""
+        reader, run, before = self.console_app.feed.reader, self.about, self._scroll.before
+        if reader is None or run is None or before == 0:
+            return False
+        try:
+            page = await reader.events_of(before, PAGE_EVENTS)
         except StoreError as error:
             self.state.note(str(error), "warn")
-            return
-        self._follows = False
-        self._older = [*page, *self._older]
-        self.rebuild()
+            return False
+        if not self.alive:
+            return False
+        offset = self._offset()
+        added = self._scroll.put_before(page, {action.id for action in run.in_flight})
+        view = self.query_one("#page", LinesView)
+        if self._to_first:
+            view.show(self._lines(time.time()))
+        else:
+            view.moved_down(self._lines(time.time()), added + self._offset() - offset)
+        return self._scroll.before > 0
 
     # --- one event
 
-    def _event(self) -> Event | None:
-        entry = self._entry()
-        if entry is None:
-            return None
-        for event in (*self._older, *self.state.window(self.run_id).events):
-            if event.seq == entry.seq:
-                return event
-        return None
-
     def _entry(self) -> Entry | None:
-        if not self._entries:
+        if not len(self._scroll):
             return None
         index = self.query_one("#page", LinesView).index - self._offset()
-        return self._entries[max(0, min(index, len(self._entries) - 1))]
+        return self._scroll[max(0, min(index, len(self._scroll) - 1))]
 
     def _paint_event(self) -> None:
-        event, entry = self._event(), self._entry()
-        if event is not None and entry is not None:
-            end = self._end_of(entry)
-            self.query_one("#content", LinesView).show(event_lines(event, end, self._event_width()))
+        entry = self._entry()
+        if entry is None:
+            return
+        wanted = (entry.seq, entry.end_seq)
+        if self._opened[0] != wanted:
+            known = {event.seq: event for event in self.state.window(self.run_id).events}
+            parts = [known[seq] for seq in wanted if seq in known]
+            if len(parts) < sum(seq > 0 for seq in wanted):
+                self._read_event(wanted)
+                return
+            self._opened = (wanted, parts)
+            self._found = -1
+        view = self.query_one("#content", LinesView)
+        lines = event_lines(self._opened[1], self._event_width())
+        needle = self.query_one("#search", Input).value
+        if needle:
+            lines, rows = marked(lines, needle)
+            self._found = self._found if self._found in rows else (rows[0] if rows else -1)
+        view.show(lines)
+
+    @work(exclusive=True, group="event")
+    async def _read_event(self, wanted: tuple[int, int]) -> None:
+        reader = self.console_app.feed.reader
+        if reader is None:
+            return
+        try:
+            parts = [event for seq in wanted if seq for event in await reader.events_of(seq, 1)]
+        except StoreError as error:
+            self.state.note(str(error), "warn")
+            return
+        self._opened = (wanted, parts)
+        self._found = -1
+        entry = self._entry() if self.alive else None
+        if entry is not None and (entry.seq, entry.end_seq) == wanted:
+            self._paint_event()
 
     def _event_width(self) -> int:
         width = self.app.size.width
         return width - width // 2 - 1 if width >= SPLIT_FROM else width - 1
 
-    def _end_of(self, entry: Entry) -> Event | None:
-        if not entry.ident:
-            return None
-        for event in (*self._older, *self.state.window(self.run_id).events):
-            if event.seq > entry.seq and event.kind == "action.end" and event.body.get("id") == entry.ident:
-                return event
-        return None
+    # --- searching in it
+
+    def action_search(self) -> None:
+        if not self._open:
+            self.action_open()
+        box = self.query_one("#search", Input)
+        box.add_class("-open")
+        box.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._found = -1
+        self._paint_event()
+        self._go_to_found()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._next_found(1)
+
+    def action_found(self, direction: int) -> None:
+        if self.query_one("#search", Input).value:
+            self._next_found(direction)
+        else:
+            self.action_search()
+
+    def _next_found(self, direction: int) -> None:
+        rows = self._rows_found()
+        if rows:
+            at = rows.index(self._found) if self._found in rows else -direction
+            self._found = rows[(at + direction) % len(rows)]
+        self._go_to_found()
+
+    def _rows_found(self) -> list[int]:
+        needle = self.query_one("#search", Input).value
+        return marked(event_lines(self._opened[1], self._event_width()), needle)[1] if needle else []
+
+    def _go_to_found(self) -> None:
+        needle, rows = self.query_one("#search", Input).value, self._rows_found()
+        if rows:
+            view = self.query_one("#content", LinesView)
+            self._found = self._found if self._found in rows else rows[0]
+            view.scroll_to(y=max(0, self._found - view.size.height // 2), animate=False, force=True)
+            self.state.note(f"“{needle}”: line {rows.index(self._found) + 1} of {len(rows)} that hold it")
+        elif needle:
+            self.state.note(f"“{needle}” is not in this event.", "warn")
+        self.paint_frame()
+
+    def _leave_search(self) -> bool:
+        """Whether there was a search to leave."""
+        box = self.query_one("#search", Input)
+        if not box.has_class("-open"):
+            return False
+        box.remove_class("-open")
+        box.value = ""
+        self.query_one("#page").focus()
+        return True
 
     def build(self, run: Run, now: float, width: int) -> list[Line]:
         return []
@@ -203,24 +315,25 @@ class InspectScreen(RunScreen):
         self.rebuild()
 
     def action_follow(self) -> None:
-        self._follows = True
+        self._follows, self._to_first = True, False
         self.query_one("#page", LinesView).action_edge(1)
 
     def action_back(self) -> None:
+        if self._leave_search():
+            return
         if self._open:
             self.action_open()
         else:
             super().action_back()
 
 
-def event_lines(event: Event, end: Event | None, width: int) -> list[Line]:
+def event_lines(events: Sequence[Event], width: int) -> list[Line]:
     """An event in full; of an action, its end too."""
     lines: list[Line] = []
-    for each in (event, end):
-        if each is not None:
-            title = f"event {formats.thousands(each.seq)}  {each.kind}  attempt {each.attempt}"
-            when = f"{formats.clock(each.at)}.{int(each.at % 1 * 1000):03d}"
-            lines.append(rule(line(Span(title, "strong"), Span(f"  {when}", "dim")), width))
-            lines += [line(" ", row) for row in json_lines(each.body, width - 2)]
-            lines.append(EMPTY)
+    for each in events:
+        title = f"event {formats.thousands(each.seq)}  {each.kind}  attempt {each.attempt}"
+        when = f"{formats.clock(each.at)}.{int(each.at % 1 * 1000):03d}"
+        lines.append(rule(line(Span(title, "strong"), Span(f"  {when}", "dim")), width))
+        lines += [line(" ", row) for row in json_lines(each.body, width - 2)]
+        lines.append(EMPTY)
     return lines

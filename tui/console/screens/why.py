@@ -27,6 +27,7 @@ class WhyScreen(RunScreen):
         key("enter", "inspect", "inspect", "Its whole story"),
         key("i", "in_flight", "in flight", "Actions that have not ended", show=False),
         key("x", "kill", "kill…", "End it for good; asks first"),
+        key("f", "fork", "fork…", "Begin a new run from its last checkpoint; this one stays as it is"),
     ]
 
     def subject(self, run: Run | None) -> str:

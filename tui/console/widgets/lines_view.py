@@ -68,6 +68,13 @@ class LinesView(Toned, ScrollView, can_focus=True):
         if follow and at_end:
             self.scroll_to(y=max(0, len(lines) - self.size.height), animate=False, force=True)
 
+    def moved_down(self, lines: Sequence[Line], by: int) -> None:
+        """Show these lines, which are the ones shown before with `by` others above them; what is seen stays."""
+        top = self.scroll_offset.y
+        self.show(lines)
+        self.index = max(0, min(self.index + by, len(lines) - 1))
+        self.scroll_to(y=top + by, animate=False, force=True)
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y

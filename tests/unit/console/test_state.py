@@ -1,0 +1,63 @@
+"""What is said of the whole fleet."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from store.events import Kind
+from store.home import Home
+from store.records import Event, Run
+from tests.support.console_fleet import NOW
+from tests.support.console_shots import frozen
+from tui.console.state import State, Today, free_share, today
+
+HOUR = 3600.0
+MIDNIGHT = NOW - NOW % 86_400
+
+
+def run(created: float, last: float, cost: float) -> Run:
+    return Run(run=str(created), agent="a", goal="", created_at=created, last_event_at=last, cost_usd=cost)
+
+
+def test_what_began_today_is_of_today_and_what_ended_yesterday_is_not() -> None:
+    with frozen():
+        found = today([run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, MIDNIGHT - 60, 4.0)], NOW)
+
+    assert found == Today(2.0, 2.0)
+
+
+def test_a_run_over_midnight_leaves_a_range() -> None:
+    with frozen():
+        found = today([run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, NOW, 4.0)], NOW)
+
+    assert found == Today(2.0, 6.0)
+
+
+def test_tokens_a_minute_are_those_of_the_last_minute(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State(home)
+    for second in range(200):
+        monkeypatch.setattr(time, "monotonic", lambda second=second: float(second))
+        state.model.tokens = 100 * min(second, 100)
+        state.sample()
+        if second == 20:
+            assert state.rates.tokens_min is None
+        if second == 100:
+            assert state.rates.tokens_min == pytest.approx(6000)
+
+    assert state.rates.tokens_min == 0
+
+
+def test_the_policy_in_force_is_the_last_one_that_was_accepted(home: Home) -> None:
+    state = State(home)
+    for seq, (version, accepted) in enumerate([(7, True), (7, False)], 1):
+        state.take([Event(seq, "", 0, 0.0, 0, Kind.POLICY, {"version": version, "accepted": accepted})])
+
+    assert state.policy_version == 7
+
+
+def test_a_place_that_is_not_there_has_no_free_share(tmp_path: Path) -> None:
+    assert free_share(tmp_path / "nothing") is None
+    assert 0 <= (free_share(tmp_path) or 0) <= 1
