@@ -472,7 +472,7 @@ async def test_a_fork_begins_from_the_picked_checkpoint_after_a_question(
         await console.sees("content of checkpoint 4")
         await console.press("f")
         await console.sees(
-            "Fork fix-flaky-ci 3f9a1c ?", "from checkpoint 4 “4 of 6 fixed”", "there it is done once more"
+            "Fork fix-flaky-ci 3f9a1c ?", "from checkpoint 4 “4 of 6 fixed”", "what this run has done since"
         )
         await console.press("enter")
         await console.until(lambda: "Fork fix-flaky-ci" not in console.text)
