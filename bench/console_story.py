@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from store.events import Kind  # noqa: E402
 from store.home import Home  # noqa: E402
 from tests.support.console_fleet import FleetMaker  # noqa: E402
 from tui.console.app import ConsoleApp  # noqa: E402
@@ -66,12 +67,10 @@ async def measure(home: Home, maker: FleetMaker) -> None:
         await pilot.pause()
         for key, took in (await pressed(pilot, KEYS)).items():
             print(f"{key:<8} painted within    {took:6.0f} ms")
-        script = maker.script("def456", "other", "Run too", 1)
-        del script
         maker.clock = maker.now
         spent = time.process_time()
         for n in range(100):
-            maker.journal.append("abc123", 1, "step.begin", {"n": 10**6 + n, "name": "more"})
+            maker.journal.append("abc123", 1, Kind.STEP_BEGIN, {"n": 10**6 + n, "name": "more"})
             maker.flush()
             await pilot.pause(0.02)
         await pilot.pause(0.3)
