@@ -33,6 +33,10 @@ def runtime(
         str,
         typer.Option("--idle", metavar="TIME", help="Leave so long after the last run is at rest; 0: never."),
     ] = "60s",
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Sync each commit to the disk, so that the record survives a power cut, too."),
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Serve the home in the foreground, for systemd and the curious; `run` starts a runtime by itself."""
@@ -46,6 +50,7 @@ def runtime(
         raise RuntimeAlreadyRunning(f"A runtime already serves {where.home.root}{who}: {end}.")
     sys.stdout.flush()
     words = ["_serve", "--home", str(where.home.root), "--idle-s", f"{idle_s:g}"]
+    words += ["--synchronous", "FULL"] if full else []
     os.execv(sys.executable, [sys.executable, "-P", str(launcher.__file__), *words])
 
 

@@ -208,3 +208,17 @@ async def test_a_clock_that_jumped_back_by_hours_stops_nothing(world: World) -> 
     await world.until(run, lambda now: now.step > 5)
     world.touch("enough")
     assert (await world.rest(run)).status is Status.COMPLETED
+
+
+async def test_a_runtime_may_be_asked_to_sync_each_commit(world: World) -> None:
+    world.home.create()
+    command = [sys.executable, "-P", str(launcher.__file__), "--home", str(world.home.root), "runtime", "--full"]
+    process = subprocess.Popen(command)
+    deadline = time.monotonic() + 20
+    while not world.home.runtime_alive() or not world.home.socket.exists():
+        assert time.monotonic() < deadline
+    run = await world.start("raw = Raw()\nraw.step(1)\nraw.complete()")
+    assert (await world.rest(run)).status is Status.COMPLETED
+    assert "FULL" in Path(f"/proc/{process.pid}/cmdline").read_text() if sys.platform == "linux" else True
+    await world.ask("stop_runtime", timeout_s=0.0)
+    assert process.wait(timeout=20) == 0
