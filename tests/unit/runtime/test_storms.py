@@ -26,7 +26,8 @@ from runtime.policy.judge import Judge
 from runtime.policy.retry import Again
 from runtime.retries import Retries
 from store.launch import Launch
-from store.records import Action
+from store.records import Action, Run
+from store.states import Status
 
 TICK_S = 0.5
 SERVICE = "api"
@@ -55,6 +56,9 @@ class Clockwork:
 
     def record_home(self, kind: str, body: dict[str, Any]) -> None:
         self.told.append((self.time, str(body["state"])))
+
+    def run(self, live: LiveRun) -> Run:
+        return Run(live.run, "a", "g", 0.0, status=Status.WAITING)
 
     def schedule_flush(self) -> None:
         pass
