@@ -27,6 +27,10 @@ ASK_AGAIN_S = 5.0
 """How long a run stays in review for a question whose asker is gone and has not come back."""
 
 
+GOAL_CHARS = 4000
+"""Of an agent's goal in its own words that are recorded."""
+
+
 class Gate:
     """Listens to the connections of every run (`runtime.connection.Listener`)."""
 
@@ -115,7 +119,7 @@ class Gate:
             return
         connection.run, connection.pid = message.run, message.pid
         live.connections.add(connection)
-        self._core.record(live, Kind.HELLO, {"pid": message.pid, "sdk": message.sdk, "goal": message.goal})
+        self._core.record(live, Kind.HELLO, {"pid": message.pid, "sdk": message.sdk, "goal": message.goal[:GOAL_CHARS]})
         self._lifecycle.shown_life(live, "its first word came")
         self._core.after_commit(partial(connection.send, self._welcome(live, message)))
 

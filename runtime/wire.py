@@ -55,7 +55,8 @@ class Hello(Frame, tag="hello", frozen=True):
     token: str
     pid: int
     sdk: str = ""
-    goal: Name = ""
+    goal: str = ""
+    """As long as the agent likes; what is shown of it is cut."""
     state: bool = False
 
 

@@ -351,6 +351,8 @@ async def test_a_park_asked_for_while_an_action_is_in_flight_is_remembered(world
 async def test_the_agents_own_words_name_its_goal_where_nobody_gave_one(world: World) -> None:
     run = await world.start("raw = Raw(goal='label every ticket')\nraw.complete()", goal="")
     assert (await world.rest(run)).goal == "label every ticket"
+    long = await world.start("raw = Raw(goal='why ' * 5000)\nraw.complete()", goal="")
+    assert (await world.rest(long)).goal.startswith("why why")
 
 
 SPENDS = "raw = Raw()\nfor n in range(1, 100000):\n    raw.step(n)\n    raw.say(t='usage', cost_usd=0.05)\n    time.sleep(0.01)"
