@@ -62,8 +62,10 @@ def backtest(recorded: Trace | Iterable[Event], policy: Policy) -> Verdict:
     """Return what `policy` would have done to a trace or to a run's own journal, oldest event first.
 
     Ticks come between events as they would have come live.  What was ruled when a journal was written is left out;
-    what the rules say now is fed back in its place.
+    what the rules say now is fed back in its place.  Traces hold no times, so rates say nothing of them.
     """
+    if isinstance(recorded, Trace):
+        policy = policy.timeless
     story = list(events(recorded) if isinstance(recorded, Trace) else recorded)
     judge = Judge(policy)
     run: Run | None = None

@@ -216,6 +216,12 @@ class Budget(Section, frozen=True):
     """Actions that were allowed to begin."""
     wall_s: Seconds | None = None
     """Seconds in which the run was going; while the supervisor makes it wait none pass."""
+    cost_usd_per_hour: Amount | None = None
+    """Dollars within any 60 minutes."""
+    tokens_per_minute: Count | None = None
+    """Fresh input tokens and output tokens together within any 60 seconds."""
+    actions_per_minute: Count | None = None
+    """Actions that were allowed to begin within any 60 seconds."""
 
 
 class SharedBudget(Section, frozen=True):
@@ -231,12 +237,17 @@ class SharedBudget(Section, frozen=True):
     """Fresh input tokens and output tokens together."""
     actions: Count | None = None
     """Actions that were allowed to begin."""
+    cost_usd_per_hour: Amount | None = None
+    """Dollars within any 60 minutes."""
+    tokens_per_minute: Count | None = None
+    """Fresh input tokens and output tokens together within any 60 seconds."""
+    actions_per_minute: Count | None = None
+    """Actions that were allowed to begin within any 60 seconds."""
 
     @property
     def limits(self) -> dict[str, float]:
-        """The limits that are set."""
-        named = {"cost_usd": self.cost_usd, "tokens": self.tokens, "actions": self.actions}
-        return {key: value for key, value in named.items() if value is not None}
+        """The limits that are set, rates included."""
+        return {key: value for key, value in asdict(self).items() if key in BUDGETS and value is not None}
 
 
 class ModelJudge(Section, frozen=True):
@@ -321,7 +332,14 @@ class Gate(Section, frozen=True):
 CLOCKS = ("model", "tool", "silence")
 """Clocks of `[stall]`."""
 
-BUDGETS = ("cost_usd", "tokens", "cached_tokens", "steps", "actions", "wall_s")
+RATES = {
+    "cost_usd_per_hour": ("cost_usd", 3600.0),
+    "tokens_per_minute": ("tokens", 60.0),
+    "actions_per_minute": ("actions", 60.0),
+}
+"""Budgets that limit how fast something is spent: what, and within how many seconds."""
+
+BUDGETS = ("cost_usd", "tokens", "cached_tokens", "steps", "actions", "wall_s", *RATES)
 """Keys of `[budget]` that are limits."""
 
 
@@ -352,6 +370,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """The budgets that are set, e.g. {"cost_usd": 5.0, "tokens": 100000}."""
         return {key: value for key, value in asdict(self.budget).items() if key in BUDGETS and value is not None}
 
+    @property
+    def timeless(self) -> Policy:
+        """This policy without its rates, for recordings that do not tell when things were spent."""
+        return replace(self, budget=replace(self.budget, **dict.fromkeys(RATES)))
+
     def with_limits(self, limits: dict[str, float]) -> Policy:
         """Return this policy with budgets that an operator granted.  Raises `PolicyError` for what is no budget."""
         mistakes = [f"{key} is no budget; there are {', '.join(BUDGETS)}." for key in limits if key not in BUDGETS]
@@ -366,7 +389,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def _limit(key: str, value: float) -> float:
-    return value if key in ("cost_usd", "wall_s") else int(value)
+    return value if key in ("cost_usd", "cost_usd_per_hour", "wall_s") else int(value)
 
 
 DEFAULT = Policy()

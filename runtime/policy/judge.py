@@ -47,8 +47,10 @@ class Judge:
         counted in `run` already.  What it would have ruled on them is dropped.
         """
         judge = cls(policy, run)
-        for event in history:
-            judge.feed(event)
+        for newer, event in zip(range(len(history), 0, -1), history, strict=True):
+            for rule in judge._rules:
+                if newer <= rule.horizon:
+                    rule.feed(event)
         return judge
 
     @property

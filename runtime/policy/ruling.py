@@ -55,8 +55,10 @@ class Rule(Protocol):
 
     name: ClassVar[str]
     """Its policy section."""
-    horizon: ClassVar[int]
-    """How many of the latest events it needs to be rebuilt from the journal."""
+
+    @property
+    def horizon(self) -> int:
+        """How many of the latest events it needs to be rebuilt from the journal."""
 
     def feed(self, event: Event) -> Iterable[Ruling]:
         """What to say to `event`."""

@@ -213,7 +213,9 @@ def next_commands(run: Run, short: str) -> list[str]:
 def resume_command(run: Run, short: str) -> str:
     """How this run is let go on, by why it stands."""
     if run.reason is StopReason.BUDGET_EXCEEDED:
-        spent = [name for name in run.limits if (standing.spent(run, name, time.time()) or 0) >= run.limits[name]]
+        told = run.evidence.get("figures") or {}
+        used_up = [name for name in run.limits if (standing.spent(run, name, time.time()) or 0) >= run.limits[name]]
+        spent = [*(name for name in run.limits if name in told), *used_up]
         key = (spent or list(run.limits) or ["cost_usd"])[0]
         return f"resume {short} --budget {key}={2 * run.limits.get(key, 1):g}"
     if run.reason in (StopReason.LOOP_DETECTED, StopReason.NO_PROGRESS):

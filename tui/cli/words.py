@@ -59,11 +59,13 @@ def iso(at: float | None) -> str | None:
 
 def limit(name: str, value: float) -> str:
     """One budget in force as a person says it."""
-    if name.endswith("_usd"):
-        return formats.money(value)
     if name.endswith("_s"):
         return formats.age(value)
-    return f"{formats.count(value)} {name.replace('_', ' ')}"
+    what, _, period = name.partition("_per_")
+    pace = {"hour": " an hour", "minute": " a minute"}.get(period, "")
+    if what.endswith("_usd"):
+        return formats.money(value) + pace
+    return f"{formats.count(value)} {what.replace('_', ' ')}{pace}"
 
 
 def progress(run: Run) -> str:

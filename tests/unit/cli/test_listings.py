@@ -128,6 +128,16 @@ def test_a_run_that_spent_its_budget_is_offered_more_of_it(cli: Cli, past: Past)
     assert "agentwatch resume d810 --budget cost_usd=10" in out
 
 
+def test_a_run_that_spent_too_fast_is_offered_a_higher_rate(cli: Cli, past: Past) -> None:
+    run = past.run("d810aaaaaaaa", limits={"cost_usd": 50.0, "cost_usd_per_hour": 4.0})
+    past.journal.move(run, Status.PAUSING, "asked by budget")
+    evidence = {"figures": {"cost_usd_per_hour": "$4.10 of $4.00", "below it again in": "20 min"}}
+    past.rest(run, Status.PAUSED, "BUDGET_EXCEEDED", why="$4.10 of $4.00 an hour spent", evidence=evidence)
+    _code, out, _err = cli("show", run)
+    assert "agentwatch resume d810 --budget cost_usd_per_hour=8" in out
+    assert "limits $50.00, $4.00 an hour" in out
+
+
 def test_commands_that_are_offered_name_the_same_home(cli: Cli, past: Past, home: Home) -> None:
     past.run("d810aaaaaaaa")
     _code, out, _err = cli("--home", str(home.root), "show", "d810")

@@ -32,6 +32,7 @@ def test_times_for_programs_are_iso_8601_in_utc() -> None:
 
 def test_limits_have_their_units() -> None:
     assert [limit("cost_usd", 8), limit("wall_s", 7200), limit("tokens", 1e6)] == ["$8.00", "2 h", "1.0M tokens"]
+    assert [limit("cost_usd_per_hour", 4), limit("tokens_per_minute", 9e4)] == ["$4.00 an hour", "90k tokens a minute"]
 
 
 def test_a_narrow_terminal_cuts_what_may_be_cut_then_leaves_columns_out() -> None:

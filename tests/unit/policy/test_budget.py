@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from runtime.policy.config import DEFAULT, Policy
 from runtime.policy.judge import Judge
 from runtime.policy.ruling import Level
@@ -150,3 +152,94 @@ def test_small_sums_are_told_with_enough_digits() -> None:
     spend(told, cost_usd=0.0104)
 
     assert told.rulings[0].evidence["figures"] == {"cost_usd": "$0.0104 of $0.01"}
+
+
+# --- how fast
+
+RATES = [
+    ("cost_usd_per_hour", 1.0, {"cost_usd": 0.5}, 3600, "$1.00 of $1.00"),
+    ("tokens_per_minute", 1000, {"input_tokens": 300, "output_tokens": 200}, 60, "1,000 of 1,000"),
+]
+
+
+@pytest.mark.parametrize(("key", "limit", "used", "window_s", "figure"), RATES)
+def test_what_is_spent_too_fast_holds_the_run(
+    key: str, limit: float, used: dict[str, float], window_s: float, figure: str
+) -> None:
+    told = story(**{key: limit})
+
+    assert spend(told, **used) == []
+    told.tick(window_s / 2)
+    assert spend(told, **used) == [Level.PAUSE]
+    ruling = told.rulings[-1]
+    assert ruling.reason is StopReason.BUDGET_EXCEEDED
+    assert ruling.evidence["figures"][key] == figure
+    assert ruling.evidence["figures"]["below it again in"] == {60: "30 s", 3600: "30 min"}[window_s]
+    assert ruling.evidence["below_at"] == told.now + window_s / 2
+
+
+@pytest.mark.parametrize(("key", "limit", "used", "window_s", "figure"), RATES)
+def test_the_same_spent_slowly_is_fine(
+    key: str, limit: float, used: dict[str, float], window_s: float, figure: str
+) -> None:
+    told = story(**{key: limit})
+
+    for _ in range(20):
+        assert spend(told, **used) == []
+        told.tick(window_s)
+
+
+def test_actions_that_begin_too_fast_hold_the_run_and_are_named() -> None:
+    told = story(actions_per_minute=10)
+    for n in range(10):
+        told.call("t", {"n": n}, n)
+
+    assert told.levels() == [Level.WARN, Level.PAUSE]
+    ruling = told.rulings[-1]
+    assert ruling.summary == "10 of 10 actions a minute spent"
+    begins = [event.seq for event in told.events if event.kind == Kind.ACTION_BEGIN]
+    assert set(ruling.evidence["events"]) < set(begins)
+
+
+def test_the_evidence_names_what_cost_most() -> None:
+    told = story(cost_usd_per_hour=10.5)
+    for cents in (10, 300, 20, 500, 30, 40, 50, 60, 70):
+        spend(told, cost_usd=cents / 100)
+
+    dear = [event.seq for event in told.events if event.kind == Kind.USAGE and event.body["cost_usd"] >= 0.5]
+    assert told.rulings[-1].evidence["events"] == dear
+
+
+def test_a_rate_warns_again_only_after_it_has_been_well_below() -> None:
+    told = story(tokens_per_minute=100)
+    said = []
+    for tokens, after_s in ((30, 0), (55, 40), (27, 21), (55, 40)):
+        told.tick(after_s)
+        said.append(spend(told, input_tokens=tokens))
+
+    assert said == [[], [Level.WARN], [], [Level.WARN]]
+
+
+def test_a_run_that_was_held_for_its_pace_goes_on_once_time_has_passed() -> None:
+    told = story(tokens_per_minute=100)
+    spend(told, input_tokens=100)
+    told.pause_and_resume()
+    assert told.levels() == [Level.PAUSE, Level.PAUSE], "resumed at once it is held again"
+
+    told.status("running", "pausing")
+    told.status("pausing", "paused", held=True)
+    told.tick(60)
+    told.status("paused", "running")
+
+    assert spend(told, input_tokens=50) == []
+
+
+def test_a_judge_rebuilt_from_the_journal_knows_how_fast_the_run_spent() -> None:
+    lived = story(cost_usd_per_hour=1.0)
+    spend(lived, cost_usd=0.7)
+    lived.tick(600)
+    for n in range(1000):
+        lived.add(Kind.TASK, name=f"task {n}")
+    lived.judge = Judge.rebuild(with_limits(cost_usd_per_hour=1.0), lived.run, lived.events)
+
+    assert spend(lived, cost_usd=0.3) == [Level.PAUSE]

@@ -86,6 +86,10 @@ def test_an_unknown_section_or_key_names_its_line_and_what_was_meant(tmp_path: P
         "p.toml, line 2, [loop] pause_att: there is no such key; did you mean pause_at?",
         "p.toml, line 4, [budgets]: there is no such rule; did you mean budget?",
     ]
+    assert mistakes(tmp_path, "[budget]\ncost_per_hour = 4\n[home_budget]\ntokens_per_minute = 0.5\n") == [
+        "p.toml, line 2, [budget] cost_per_hour: there is no such key; did you mean cost_usd_per_hour?",
+        "p.toml, line 4, [home_budget] tokens_per_minute must be a whole number, 1 or more, not 0.5.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,15 @@ POLICY = replace(
     DEFAULT,
     progress=Progress(steer_after=5),
     stall=Stall(model_warn_s=30, model_pause_s=60, tool_warn_s=40, tool_pause_s=80),
-    budget=Budget(cost_usd=2.0, steps=12, actions=60, wall_s=900),
+    budget=Budget(
+        cost_usd=2.0,
+        steps=12,
+        actions=60,
+        wall_s=900,
+        cost_usd_per_hour=1.5,
+        tokens_per_minute=400,
+        actions_per_minute=12,
+    ),
     timeout=Timeout(action_s=100, step_s=300, run_s=600),
 )
 

@@ -113,6 +113,13 @@ def test_another_policy_gives_another_verdict() -> None:
     assert (verdict.stop_step, verdict.reason) == (3, StopReason.BUDGET_EXCEEDED)
 
 
+def test_rates_say_nothing_of_traces_which_hold_no_times() -> None:
+    dear = Trace("dear", [TraceStep(n, tool="ask", args={"n": n}, result=f"{n}", tokens=1e6) for n in range(5)])
+    policy = replace(DEFAULT, budget=Budget(tokens_per_minute=1000, actions_per_minute=1))
+
+    assert backtest(dear, policy).said == ()
+
+
 def test_a_run_of_our_own_is_judged_as_it_was_live() -> None:
     live = Story(Judge(DEFAULT))
     for n in range(9):
