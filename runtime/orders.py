@@ -10,6 +10,8 @@ from runtime.breakers import Breakers
 from runtime.core import Core, log
 from runtime.lifecycle import Lifecycle
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
+from runtime.policy.budget import BELOW_AGAIN
+from runtime.policy.evidence import duration
 from runtime.policy.load import load
 from runtime.policy.ruling import Level
 from runtime.review import Review
@@ -200,15 +202,21 @@ class Orders:
         if run.evidence.get("scope"):
             for ruling in self._shared_budgets.rulings(policy, run.agent):
                 if ruling.level is Level.PAUSE:
-                    raise Refused(f"{ruling.summary}: raise [{ruling.rule}] in the policy of {run.agent} first.")
+                    wait = ruling.evidence["figures"].get(BELOW_AGAIN)
+                    later = f", or resume it in {wait}" if wait else ""
+                    raise Refused(f"{ruling.summary}: raise [{ruling.rule}] in the policy of {run.agent} first{later}.")
+            return
+        below_at = run.evidence.get("below_at")
+        if below_at is not None and self._core.now() >= below_at:
             return
         if any(limit > run.limits.get(name, limit) for name, limit in policy.limits.items()):
             return  # Its policy was raised meanwhile.
         if not any(name in limits for name in run.limits):
-            some = next(iter(run.limits), "cost_usd")
+            some = next((name for name in run.evidence.get("figures") or () if name in run.limits), "cost_usd")
+            later = f", or resume it in {duration(below_at - self._core.now())}" if below_at is not None else ""
             raise Refused(
                 f"{run.agent} has spent its budget ({run.why}): give it more, for instance "
-                f"agentwatch resume {run.run} --budget {some}={2 * run.limits.get(some, 1):g}"
+                f"agentwatch resume {run.run} --budget {some}={2 * run.limits.get(some, 1):g}{later}"
             )
         for name, limit in limits.items():
             if name in run.limits and limit <= run.limits[name]:
