@@ -192,13 +192,34 @@ class Gate:
             if not self._let_out(live, call, message):
                 return
             self._go_on(live)
+            if self._ruled_out(live, call):
+                return
             self._intend(live, message, call.raw)
+        if live.ending is not None:
+            self._take_back(live, call)
+            return
         fields: dict[str, Json] = {}
         if live.notes:
             fields["note"] = "\n".join(live.notes)
             self._core.record(live, Kind.ADVICE, {"note": fields["note"], "by": "rule"})
             live.notes = []
         self._core.after_commit(partial(call.connection.send, wire.verdict(message.id, "proceed", **fields)))
+
+    def _ruled_out(self, live: LiveRun, call: Waiting) -> bool:
+        """Stop or hold a call if the rules ended or paused its run while it was on its way."""
+        if live.ending is None and not self._closed_for_now(live):
+            return False
+        self._breakers.told(live, call.message.id, None)
+        self._begin(live, call)
+        return True
+
+    def _take_back(self, live: LiveRun, call: Waiting) -> None:
+        """Stop a call because of which a rule ended its run: the commit that allowed it holds no intent."""
+        ident = call.message.id
+        if ident in live.actions:
+            live.tries.pop(ident, None)
+            self._ends.clear(live, ident, Kind.ACTION_WITHDRAWN, {"id": ident, "cause": "not begun"})
+        self._core.after_commit(partial(call.connection.send, self._stop_verdict(live, ident)))
 
     def _let_out(self, live: LiveRun, call: Waiting, message: wire.ActionBegin) -> bool:
         """Ask the breaker of what a call leans on; False if the call is held until that is back."""
