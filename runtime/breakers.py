@@ -75,6 +75,12 @@ class Breakers:
         for name, queue in self._queues.items():
             self._queues[name] = [entry for entry in queue if entry[0] is not live]
 
+    def leave(self, live: LiveRun, ident: str, name: str) -> None:
+        """A held call waits for something else from now on."""
+        queue = self._queues.get(name, [])
+        if (live, ident) in queue:
+            queue.remove((live, ident))
+
     def state(self, name: str) -> BreakerState:
         """The state of a breaker, now."""
         return self._breakers.get(name, Breaker()).state(self._core.now())

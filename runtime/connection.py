@@ -32,6 +32,8 @@ class Connection(asyncio.BufferedProtocol):
         self.run: str | None = None
         """The run it speaks for, once its hello was accepted."""
         self.pid = 0
+        self.began: float | None = None
+        """When its process began, as `runtime.process.start_time` tells it; None where nobody can tell."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio.Transport without its class.

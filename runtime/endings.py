@@ -160,6 +160,7 @@ class Endings:
                 self._core.record(live, Kind.DOUBT, shown)
                 doubts.append(shown)
         live.actions.clear()
+        live.doers.clear()
         return doubts
 
     def _carry_out(self, live: LiveRun, ending: Ending, conclusion: Conclusion) -> None:

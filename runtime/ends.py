@@ -33,7 +33,7 @@ class Ends:
     def clear(self, live: LiveRun, ident: str, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> None:
         """Clear an intent that did not succeed or need not be kept."""
         self._breakers.told(live, ident, None)
-        live.actions.pop(ident, None)
+        live.cleared(ident)
         self._core.journal.drop_action(live.run, ident)
         self._core.record(live, kind, body, raw)
 
@@ -94,7 +94,7 @@ class Ends:
             unavailable=bool(message.result_unavailable),
             seq=self._core.journal.next_seq,
         )
-        del live.actions[action.id]
+        live.cleared(action.id)
         if ended.key is not None:
             live.keyed[ended.key] = ended
         live.ended(action.id, ended.seq)

@@ -17,8 +17,10 @@ from runtime.lifecycle import Lifecycle
 from runtime.live import LiveRun, Waiting
 from runtime.policy.canonical import call_digest
 from runtime.policy.dependency import dependency_of
+from runtime.process import start_time
 from runtime.retries import Retries
 from runtime.review import Review, diverges, nobody_knows
+from runtime.twins import Twins
 from store.events import Kind
 from store.records import Action, CheckpointRef, Json
 from store.states import Status, StopReason
@@ -40,6 +42,7 @@ class Gate:
         self._review = review
         self._breakers = breakers
         self._retries = Retries(core)
+        self._twins = Twins(core, review, breakers)
         self._ends = Ends(core, lifecycle, review, breakers, self._retries)
         breakers.let_out = self._let_out_again
         lifecycle.endings.let_go = self.let_go
@@ -82,8 +85,10 @@ class Gate:
                 self._begin(live, Waiting(connection, message, raw))
             case wire.ActionEnd():
                 self._ends.action_end(live, connection, message, raw)
+                self._rule_on_twins(live)
             case wire.ActionWithdraw():
                 self._ends.withdraw(live, connection, message)
+                self._rule_on_twins(live)
             case wire.Checkpoint():
                 self._checkpoint(live, connection, message, raw)
             case wire.Complete() | wire.Fail():
@@ -118,6 +123,7 @@ class Gate:
             connection.close()
             return
         connection.run, connection.pid = message.run, message.pid
+        connection.began = start_time(message.pid)
         live.connections.add(connection)
         self._core.record(live, Kind.HELLO, {"pid": message.pid, "sdk": message.sdk, "goal": message.goal[:GOAL_CHARS]})
         self._lifecycle.shown_life(live, "its first word came")
@@ -153,7 +159,7 @@ class Gate:
         if (
             isinstance(message, wire.ActionBegin)
             and message.id not in live.actions
-            and self._known(live, call, message)
+            and (self._twins.hold(live, call, message) or self._known(live, call, message))
         ):
             return
         if self._closed_for_now(live):
@@ -194,7 +200,7 @@ class Gate:
             self._go_on(live)
             if self._ruled_out(live, call):
                 return
-            self._intend(live, message, call.raw)
+            self._intend(live, call.connection, message, call.raw)
         if live.ending is not None:
             self._take_back(live, call)
             return
@@ -249,11 +255,20 @@ class Gate:
         if self._core.run(live).status is Status.WAITING:
             self._core.move(live, Status.RUNNING, "it goes on")
 
+    def _rule_on_twins(self, live: LiveRun) -> None:
+        if not self._closed_for_now(live):  # Else they are ruled on when the run goes on.
+            for call in self._twins.take_due(live):
+                self._begin(live, call)
+
+    def look_after(self, live: LiveRun) -> None:
+        """What is to be looked at now and then, though nothing came."""
+        self._twins.look_after(live)
+
     def _let_out_again(self, live: LiveRun, ident: str) -> None:
         call = live.waiting.pop(ident)
         self._begin(live, call)
 
-    def _intend(self, live: LiveRun, message: wire.ActionBegin, raw: bytes) -> None:
+    def _intend(self, live: LiveRun, connection: Connection, message: wire.ActionBegin, raw: bytes) -> None:
         run = self._core.run(live)
         action = Action(
             run=live.run,
@@ -271,6 +286,7 @@ class Gate:
             check_hint=message.check_hint,
         )
         live.actions[action.id] = action
+        live.doers[action.id] = connection
         self._retries.began(live, message)
         self._core.journal.put_action(action)
         self._core.record(live, Kind.ACTION_BEGIN, msgspec.json.decode(raw), raw)
@@ -304,6 +320,7 @@ class Gate:
 
     def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, recorded: Action) -> None:
         live.replayed[message.id] = recorded
+        live.tries.pop(message.retry_of or "", None)
         body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
         event = self._core.record(live, Kind.REPLAYED, body)
         if recorded.kept:
@@ -333,7 +350,7 @@ class Gate:
                 saved = wire.frame("saved", id=call.message.id, number=number)
                 self._core.after_commit(partial(call.connection.send, saved))
             else:
-                call.dependency = ""
+                call.dependency, call.behind = "", ""
                 self._begin(live, call)
 
     # --- checkpoints and the agent's own end

@@ -93,6 +93,8 @@ class Waiting:
     dependency: str = ""
     """Whose breaker holds it; empty where something else does."""
     since: float = 0.0
+    behind: str = ""
+    """Id of the action in flight with the same key, whose end it waits for; empty where it waits for none."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -144,6 +146,8 @@ class LiveRun:
     """Calls that a person said are no repetition of what is on record."""
     permissions: dict[str, Permission] = field(default_factory=dict)
     """Actions in flight that a breaker let out."""
+    doers: dict[str, Connection] = field(default_factory=dict)
+    """Where an action in flight was asked for, if that was under this runtime."""
     tries: dict[str, Tries] = field(default_factory=dict)
     """By action id, while it is in flight or may be tried again."""
     buckets: dict[str, Bucket] = field(default_factory=dict)
@@ -169,6 +173,11 @@ class LiveRun:
         self.ends[ident] = seq
         if len(self.ends) > REMEMBERED_ENDS:
             del self.ends[next(iter(self.ends))]
+
+    def cleared(self, ident: str) -> Action | None:
+        """An action is in flight no more."""
+        self.doers.pop(ident, None)
+        return self.actions.pop(ident, None)
 
     @property
     def in_the_middle(self) -> list[Action]:

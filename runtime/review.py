@@ -174,11 +174,13 @@ class Review:
         self, live: LiveRun, about: Action, asker: Connection | None, happened: bool, body: dict[str, Json]
     ) -> None:
         core, ident = self._core, about.id
-        action = live.actions.pop(ident, about)
+        action = live.cleared(ident) or about
         event = core.record(live, Kind.RESOLVED, body)
-        core.journal.resolve(action, happened, body["result"], event.seq, event.at)
-        if happened:
-            live.ends[ident] = event.seq
+        kept = core.journal.resolve(action, happened, body["result"], event.seq, event.at)
+        if kept is not None:
+            live.ended(ident, event.seq)
+            if kept.key is not None:
+                live.keyed[kept.key] = kept
             answer = wire.frame("ended", id=ident, retry_after_s=None, happened=True, result=body["result"])
         else:
             answer = wire.frame("ended", id=ident, retry_after_s=0)

@@ -246,12 +246,14 @@ class Journal:
         marks = ",".join("?" * len(values))
         self._statements.append((f"INSERT OR REPLACE INTO actions VALUES ({marks})", values))
 
-    def resolve(self, action: Action, happened: bool, result: Json, seq: int, at: float) -> None:
-        """Queue the answer to a doubt: what happened is kept for replay, what did not is forgotten."""
-        if happened:
-            self.put_action(replace(action, in_doubt=False, kept=True, ended_at=at, result=result, seq=seq))
-        else:
+    def resolve(self, action: Action, happened: bool, result: Json, seq: int, at: float) -> Action | None:
+        """Queue the answer to a doubt: what happened is kept for replay (and returned), what did not is forgotten."""
+        if not happened:
             self.drop_action(action.run, action.id)
+            return None
+        kept = replace(action, in_doubt=False, kept=True, ended_at=at, result=result, seq=seq)
+        self.put_action(kept)
+        return kept
 
     def drop_action(self, run: str, action: str) -> None:
         """Queue the removal of one action."""
@@ -310,6 +312,13 @@ class Journal:
         """Queue a version of the policy."""
         values = (version, self._clock(), digest, _encode(body).decode())
         self._statements.append(("INSERT OR REPLACE INTO policies VALUES (?,?,?,?)", values))
+
+    def event(self, seq: int) -> Event | None:
+        """One durable event, if it is still there."""
+        row = self._db.execute(
+            "SELECT seq, run, prev, at, attempt, kind, body FROM events WHERE seq = ?", (seq,)
+        ).fetchone()
+        return event_of(row) if row else None
 
     def events_of(self, run: str, limit: int) -> list[Event]:
         """The last `limit` durable events of a run, oldest first (walks the `prev` chain)."""

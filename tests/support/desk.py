@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,6 +25,7 @@ from store.records import Event
 from store.states import Status
 
 RUN = "desk-run"
+TOKEN = "secret"
 
 
 class Transport(asyncio.Transport):
@@ -64,15 +66,24 @@ class Rules:
 
 
 class Peer:
-    """The agent's side of one connection that said its hello."""
+    """The agent's side of one connection; without `hello` it is taken for one that said it."""
 
-    def __init__(self, desk: Desk, pid: int = 0) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.transport = Transport()
         self.connection = Connection(desk.gate)
         self.connection.connection_made(self.transport)
-        self.connection.run, self.connection.pid = RUN, pid
+        self.connection.run = RUN
         desk.live.connections.add(self.connection)
         self._core = desk.core
+
+    def hello(self, pid: int) -> None:
+        """Say that this is the connection of a process."""
+        self.connection.run = None
+        self.say(t="hello", v=1, run=RUN, attempt=0, token=TOKEN, pid=pid)
+
+    def lose(self) -> None:
+        """End the connection."""
+        self.connection.connection_lost(None)
 
     def say(self, **frame: Any) -> None:
         """Send one frame, and let what it leads to become durable."""
@@ -107,6 +118,7 @@ class Desk:
         created = self.core.record_home(Kind.CREATED, body, RUN)
         launch = Launch(RUN, "agent", "", ("x",), "/", {})
         self.live: LiveRun = self.lifecycle.enlist(launch, policy or Policy(), [created])
+        self.live.token = hashlib.sha256(TOKEN.encode()).hexdigest()
         self.rules = Rules()
         self.live.judge = self.rules  # type: ignore[assignment]
         self.core.move(self.live, Status.STARTING, "asked")

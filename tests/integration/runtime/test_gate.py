@@ -358,3 +358,31 @@ with agentwatch.start():
     assert (await world.ask("resolve", run, action=doubt.id, outcome=outcome, result="it did")).applied
     assert (await world.rest(run)).status is Status.COMPLETED
     assert (len(world.lines("ledger")), world.lines("results")) == (ledger, results)
+
+
+async def test_two_processes_of_an_attempt_that_call_the_same_key_do_it_once(world: World) -> None:
+    run = await world.start(
+        """
+children = []
+for n in range(2):
+    child = os.fork()
+    if child == 0:
+        raw = Raw(parent=os.getppid())
+        (HERE / f"ready-{n}").touch()
+        wait_for(HERE / f"ready-{1 - n}")
+        answer = raw.begin(f"a{n}", "send", {"to": "ann"}, key="mail-ann")
+        if answer["verdict"] == "proceed":
+            note(HERE / "ledger", "sent")
+            time.sleep(0.2)
+            raw.end(f"a{n}", "sent")
+        note(HERE / "verdicts", answer["verdict"])
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+Raw().complete()
+"""
+    )
+    assert (await world.rest(run)).status is Status.COMPLETED
+    assert world.lines("ledger") == ["sent"]
+    assert sorted(world.lines("verdicts")) == ["proceed", "replay"]
