@@ -76,6 +76,9 @@ class Endings:
             self._core.move(
                 live, Status.STOPPING, ending.why, reason=ending.reason, why=ending.why, evidence=ending.evidence
             )
+        elif ending.outcome is Outcome.RESUMED:
+            # On record, so that a successor carries it out.
+            self._core.move(live, Status.STOPPING, f"resumed by {ending.by}", checkpoint=live.checkpoint)
         self._core.after_commit(partial(self._tear_down, live, ending))
 
     def _tear_down(self, live: LiveRun, ending: Ending) -> None:
@@ -197,7 +200,7 @@ class Endings:
         if self._core.run(live).status is Status.STARTING:
             self._core.move(live, Status.STOPPING, "its start was interrupted")
             self._core.move(live, Status.STOPPED, "its start was interrupted", reason=StopReason.RUNTIME_LOST)
-        elif self._core.run(live).status is Status.PAUSING:
+        elif self._core.run(live).status in (Status.PAUSING, Status.STOPPING):
             self._core.move(live, Status.PAUSED, "parked", reason=ending.reason, why=ending.why)
         self._start(live, checkpoint=live.checkpoint, cause=f"resumed by {ending.by}")
 

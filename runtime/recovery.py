@@ -60,11 +60,11 @@ class Recovery:
         elif run.status is Status.KILLING:
             self._finish(live, Ending(Outcome.KILLED, StopReason.USER_KILLED, by="an operator, earlier"))
         elif run.status is Status.STOPPING:
-            self._finish(live, _interrupted_stop(run))
+            self._finish(live, self._interrupted_stop(live, run))
         elif attempt is None and run.status in (Status.QUEUED, Status.STARTING, Status.WAITING):
             # Nothing that this run began is on record: what was spawned in the last instant bears its marker.
             if run.status is Status.STARTING:
-                live.checkpoint = self._asked_checkpoint(run)
+                live.checkpoint = self._asked_checkpoint(run, Status.STARTING)
             self._finish(live, Ending(Outcome.RESUMED, by="the new runtime"))
         elif alive and attempt is not None:
             self._adopt(live, run, attempt)
@@ -73,12 +73,22 @@ class Recovery:
             self._finish(live, Ending(Outcome.NATURAL))
         return None
 
-    def _asked_checkpoint(self, run: Run) -> int | None:
-        """The checkpoint from which the attempt that was about to start was to begin."""
+    def _asked_checkpoint(self, run: Run, status: Status) -> int | None:
+        """The checkpoint from which a run that went to `status` was to begin its next attempt."""
         for event in reversed(self._core.journal.events_of(run.run, RECENT_EVENTS)):
-            if event.kind == Kind.STATUS and event.body["to"] == Status.STARTING:
+            if event.kind == Kind.STATUS and event.body["to"] == status:
                 return event.body.get("checkpoint")
         return None
+
+    def _interrupted_stop(self, live: LiveRun, run: Run) -> Ending:
+        """What a process was being ended for."""
+        checkpoint = self._asked_checkpoint(run, Status.STOPPING)
+        if checkpoint is not None:
+            live.checkpoint = checkpoint
+            return Ending(Outcome.RESUMED, run.reason, run.why, run.evidence, "an operator, earlier")
+        if run.reason is None:
+            return Ending(Outcome.NATURAL)
+        return Ending(Outcome.STOPPED, run.reason, run.why, run.evidence)
 
     def _prepare(self, run: Run) -> LiveRun:
         """Bring a run into memory, whatever became of its files: a process of it may live.
@@ -176,9 +186,3 @@ def _remember(live: LiveRun, event: Event, done: dict[str, Action]) -> None:
         live.step_id = body["id"]
     elif event.kind == Kind.REPLAYED and body["of"] in done:
         live.replayed[body["id"]] = done[body["of"]]
-
-
-def _interrupted_stop(run: Run) -> Ending:
-    if run.reason is None:
-        return Ending(Outcome.NATURAL)
-    return Ending(Outcome.STOPPED, run.reason, run.why, run.evidence)

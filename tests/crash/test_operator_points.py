@@ -115,3 +115,41 @@ async def test_somebody_dies_while_a_paused_run_is_resumed(crash: CrashWorld, po
         await crash.runtime_gone()
     await crash.bring_to_an_end(run)
     await crash.check(run, items=6)
+
+
+GOES_BACK = """
+raw = Raw(state=True)
+begin = (raw.welcome["state"] or {"next": 0})["next"]
+note(HERE / "began", str(begin))
+for n in range(begin, 3):
+    raw.checkpoint(f"c{n}", {"next": n + 1})
+if raw.welcome["attempt"] == 1:
+    raw.step(9)
+raw.complete()
+"""
+
+GOING_BACK: dict[str, dict[str, Any]] = {
+    "stopping": {"what": "commit", "kind": "run.status", "to": "stopping"},
+    "signal": {"what": "signal"},
+    "starting": {"what": "commit", "kind": "run.status", "to": "starting", "nth": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("point", "at"), [("stopping", "after"), ("signal", "before"), ("signal", "after"), ("starting", "before")]
+)
+async def test_the_runtime_dies_while_a_held_run_is_resumed_from_an_older_checkpoint(
+    crash: CrashWorld, point: str, at: str
+) -> None:
+    await crash.faulty_runtime(**GOING_BACK[point], at=at, victim="runtime")
+    run = await crash.start(GOES_BACK.replace("raw.step(9)", "wait_for(HERE / 'go')\n    raw.step(9)"))
+    await crash.until(run, lambda now: now.checkpoints == 3)
+    await crash.ask("pause", run)
+    crash.touch("go")
+    await crash.until(run, lambda now: now.held)
+    await crash.insist("resume", run, checkpoint=1)
+    await crash.struck()
+    await crash.runtime_gone()
+    await crash.supervisor.ensure_runtime()
+    await crash.until(run, lambda now: now.attempt == 2 and now.status is Status.COMPLETED)
+    assert crash.lines("began") == ["0", "1"]
