@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -55,8 +56,26 @@ class Orders:
             "breaker": self._breaker,
             "stop_runtime": self._stop,
         }
-        self.applied = int(core.journal.meta("applied_command") or 0)
-        """The last command that was dealt with."""
+        self._asked: deque[Command] = deque()
+        self.read_to = int(core.journal.meta("applied_command") or 0)
+        """The last command that was taken in."""
+
+    def take(self, commands: Iterable[Command]) -> None:
+        """Take commands in, in order, to be carried out."""
+        for command in commands:
+            self._asked.append(command)
+            self.read_to = command.id
+
+    def carry_out_all(self) -> None:
+        """Carry out what was taken in, each command on the durable record of those before it.
+
+        While the record cannot be written they wait: an answer given twice would count twice.
+        """
+        while self._asked:
+            self._core.flush()
+            if self._core.trouble:
+                return
+            self.carry_out(self._asked.popleft())
 
     def carry_out(self, command: Command) -> None:
         """Deal with one command and journal the answer in the same commit as its effect."""
@@ -75,7 +94,6 @@ class Orders:
             self._record(command, Kind.COMMAND, body)
         else:
             self._core.record_home(Kind.COMMAND, body)
-        self.applied = command.id
         self._core.journal.put_meta("applied_command", command.id)
 
     def _apply(self, command: Command) -> str:
@@ -279,8 +297,6 @@ class Orders:
             return self._answer_live(live, command)
         if live is not None:
             raise Refused(f"{run.agent} is still reconnecting and has not asked again: answer in a moment.")
-        # An answer that was given in this very turn counts.
-        core.flush()
         actions = {action.id: action for action in core.journal.actions(run.run) if action.in_doubt}
         action = actions.pop(args["action"], None)
         if action is None:
@@ -329,7 +345,6 @@ class Orders:
             )
         if new in core.journal.runs:
             raise Refused(f"Run {new} exists already.")
-        core.flush()
         found = core.journal.checkpoint(old.run, command.args.get("checkpoint"))
         if found is None:
             asked = command.args.get("checkpoint")

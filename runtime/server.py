@@ -118,12 +118,10 @@ class Runtime:
         while not self._done.is_set():
             if not self._core.trouble:
                 try:
-                    commands = self._commands.after(self._orders.applied)
+                    self._orders.take(self._commands.after(self._orders.read_to))
                 except sqlite3.Error as error:
                     log.error("the requests cannot be read: %s", error)
-                    commands = []
-                for command in commands:
-                    self._orders.carry_out(command)
+                self._orders.carry_out_all()
             await asyncio.sleep(CONTROL_POLL_S if self._core.lives else IDLE_CONTROL_POLL_S)
 
     async def _tick(self) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import agentwatch.__main__ as launcher
+from store.events import Kind
 from store.home import Home
 from store.states import Status
 from tests.support.crash_world import CrashWorld, is_sound
@@ -116,6 +118,39 @@ async def test_an_idle_runtime_outlives_a_full_disk(crash: CrashWorld) -> None:
         await trouble(crash)
     assert not (await crash.ask("kill", "nobody")).applied
     assert crash.runtime_pid() == pid
+
+
+async def test_answers_to_two_doubts_that_meet_a_full_disk_are_each_recorded_and_the_run_goes_on(
+    crash: CrashWorld,
+) -> None:
+    # The first commit of an answer fails, and is tried again a little later; nobody is struck.
+    await crash.faulty_runtime(what="commit", kind="action.resolved", at="while", victim="nobody")
+    run = await crash.start(
+        """
+raw = Raw()
+attempt = raw.welcome["attempt"]
+for n in range(2):
+    if raw.begin(f"{attempt}-{n}", "send", {"n": n})["verdict"] == "proceed":
+        note(HERE / "ledger", f"{n}")
+if attempt == 1:
+    os.abort()
+raw.complete()
+"""
+    )
+    assert (await crash.rest(run)).status is Status.NEEDS_REVIEW
+    pid = crash.runtime_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # It reads both at once.
+    for n in range(2):
+        await crash.insist("resolve", run, attempt=1, action=f"1-{n}", outcome="done")
+    os.kill(pid, signal.SIGCONT)
+    assert (await crash.until(run, lambda now: now.attempt == 2 and now.at_rest)).status is Status.COMPLETED
+    assert crash.lines("ledger") == ["0", "1"]
+    answers = await crash.events(run, Kind.COMMAND)
+    assert [answer.body["message"] for answer in answers if answer.body["kind"] == "resolve"] == [
+        "recorded; 1 more in doubt",
+        "recorded; that was the last one, it goes on",
+    ]
 
 
 @pytest.fixture
