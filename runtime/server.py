@@ -96,8 +96,6 @@ class Runtime:
 
     async def _listen(self) -> asyncio.Server:
         path = self._home.socket
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
         # The lock is held: whatever lies there belongs to a runtime that is gone.
         path.unlink(missing_ok=True)
         server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(self._gate), str(path))
@@ -222,7 +220,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     try:
         home.create()
-        _ = home.socket
+        home.make_socket_folder()
         lock = home.acquire()
         _log_to(home)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -19,6 +19,10 @@ class SocketPathTooLong(StoreError):
     """The socket's path does not fit into the system's limit for Unix sockets."""
 
 
+class SocketFolderNotPrivate(StoreError):
+    """Somebody else could reach into, or put up, the folder of the socket."""
+
+
 class NewerDatabase(StoreError):
     """A database was written by a newer version of agentwatch."""
 

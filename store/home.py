@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from store.errors import HomeNotWritable, RuntimeAlreadyRunning, SocketPathTooLong
+from store.errors import HomeNotWritable, RuntimeAlreadyRunning, SocketFolderNotPrivate, SocketPathTooLong
 
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
 """Bytes that fit into `sockaddr_un.sun_path`, its closing zero left out (unix(7), unix(4))."""
@@ -37,6 +38,14 @@ def _lock(descriptor: int) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _not_private(folder: int) -> str:
+    """Close an open folder to everybody else; why that is not to be had, else empty.  Raises `OSError`."""
+    if os.fstat(folder).st_uid != os.getuid():
+        return "it belongs to another user"
+    os.fchmod(folder, 0o700)
+    return "" if stat.S_IMODE(os.fstat(folder).st_mode) == 0o700 else "others may use it, too"
 
 
 class Beat(msgspec.Struct, frozen=True):
@@ -98,6 +107,28 @@ class Home:
                 "set XDG_RUNTIME_DIR (or TMPDIR) to a shorter folder."
             )
         return path
+
+    def make_socket_folder(self) -> None:
+        """Make the folder of the socket, or make sure that it is this user's alone.
+
+        It may lie in a folder that everybody writes to, where somebody else may have put one up first: agents would
+        then tell them the tokens of their attempts.  Raises `SocketFolderNotPrivate`, `SocketPathTooLong`.
+        """
+        folder = self.socket.parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                wrong = _not_private(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            wrong = error.strerror or str(error)
+        if wrong:
+            raise SocketFolderNotPrivate(
+                f"The socket folder {folder} cannot be used ({wrong}): remove it, "
+                "or set XDG_RUNTIME_DIR (or TMPDIR) to a folder of your own."
+            )
 
     def create(self) -> None:
         """Make the folders, private to the user.  Raises `HomeNotWritable`."""

@@ -196,6 +196,16 @@ async def test_a_damaged_journal_is_said_so_and_left_as_it_is(world: World, dama
     assert world.home.journal.read_bytes() == content
 
 
+async def test_a_runtime_serves_at_no_socket_that_somebody_else_could_reach(world: World) -> None:
+    world.home.socket.parent.symlink_to(world.folder)
+    refused = subprocess.run(
+        [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(world.home.root)],
+        capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert refused.stderr.startswith(f"The socket folder {world.home.socket.parent} cannot be used")
+
+
 async def test_a_clock_that_jumped_back_by_hours_stops_nothing(world: World) -> None:
     from store.journal import Journal
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from store.errors import RuntimeAlreadyRunning, SocketPathTooLong
+from store.errors import RuntimeAlreadyRunning, SocketFolderNotPrivate, SocketPathTooLong
 from store.home import Beat, Home
 from store.launch import Launch, read_launch, write_launch
 
@@ -23,6 +23,31 @@ def test_a_socket_path_that_is_too_long_is_said_so_with_the_way_out(monkeypatch:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/long" * 40)
     with pytest.raises(SocketPathTooLong, match="set XDG_RUNTIME_DIR"):
         _ = Home(Path("/home")).socket
+
+
+def test_the_folder_of_the_socket_is_closed_to_everybody_else(home: Home) -> None:
+    home.socket.parent.mkdir(mode=0o777)
+    home.socket.parent.chmod(0o777)
+    home.make_socket_folder()
+    assert home.socket.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_socket_folder_that_somebody_else_put_up_is_refused_in_one_sentence(home: Home) -> None:
+    home.socket.parent.mkdir(mode=0o700)
+    os.chown(home.socket.parent, 12345, 12345)
+    with pytest.raises(SocketFolderNotPrivate, match=r"belongs to another user\): remove it, or set XDG_RUNTIME_DIR"):
+        home.make_socket_folder()
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_what_only_leads_to_a_socket_folder_is_refused(home: Home, tmp_path: Path, what: str) -> None:
+    if what == "link":
+        home.socket.parent.symlink_to(tmp_path)
+    else:
+        home.socket.parent.touch()
+    with pytest.raises(SocketFolderNotPrivate, match="cannot be used"):
+        home.make_socket_folder()
 
 
 def test_one_runtime_per_home(home: Home) -> None:
