@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from store.records import Run
-from store.states import Status
+from tui.console.groups import Common, Group, common_of, grouped, several
 from tui.console.standing import needs_you, order_key, reason_word, standing
 from tui.console.standing import why as why_of
 
@@ -73,19 +73,6 @@ def _text(run: Run) -> str:
     return f"{run.agent} {run.run} {run.status} {run.task} {run.goal} {run.tool} {said}".casefold()
 
 
-class Group(NamedTuple):
-    """Runs that wait for the same dependency: one line as long as it is folded."""
-
-    key: str
-    cause: str
-    runs: tuple[str, ...]
-    folded: bool
-
-
-FOLD_FROM = 4
-"""So many runs with one common cause are one line."""
-
-
 class FleetModel:
     """The list.  It is re-ordered only by `settle`, so that it can stand still while a hand moves."""
 
@@ -96,12 +83,16 @@ class FleetModel:
         self.index: dict[str, int] = {}
         """Line of each key; a folded run has the line of its group."""
         self.groups: dict[str, Group] = {}
+        self.within: set[str] = set()
+        """Runs that are listed under the title of their group."""
         self.unfolded: set[str] = set()
         self.marks: set[str] = set()
         self.query = Query()
         self.query_text = ""
         self.sort = "attention"
         self.reverse = False
+        self.by_agent = False
+        """The runs of one agent are one line, or stand together under it."""
         self.unsettled = False
         """What is listed would be in another order, or be another set, after `settle`."""
         self.counts: dict[str, int] = {}
@@ -110,7 +101,9 @@ class FleetModel:
         self.tokens = 0
         """Over all runs."""
         self._places: dict[str, tuple[object, ...]] = {}
-        self._causes: dict[str, str] = {}
+        self._commons: dict[str, Common] = {}
+        self._agents: frozenset[str] = frozenset()
+        """Those whose runs stand together."""
         self._tallied: dict[str, tuple[str, float, int]] = {}
 
     def load(self, runs: Iterable[Run]) -> None:
@@ -138,7 +131,7 @@ class FleetModel:
             passes = self.query.matches(run)
             if index is not None:
                 lines.append(index)
-                moved = self._places.get(run.run) != key(run) or self._causes.get(run.run) != cause_of(run)
+                moved = self._places.get(run.run) != key(run) or self._commons.get(run.run) != self._common(run)
                 if not passes or moved:
                     self.unsettled = True
             elif passes:
@@ -153,46 +146,39 @@ class FleetModel:
         """Put the list in order; True if it looks different now."""
         key = SORTS[self.sort]
         listed = [run for run in self.runs.values() if self.query.matches(run)]
+        self._agents = several(run.agent for run in listed) if self.by_agent else frozenset()
         self._places = {run.run: key(run) for run in listed}
-        self._causes = {run.run: cause_of(run) for run in listed}
+        self._commons = {run.run: common for run in listed if (common := self._common(run)) is not None}
         order = sorted(self._places, key=lambda name: self._places[name], reverse=self.reverse)
-        keys = self._grouped(order)
+        keys, self.groups = grouped(order, self._commons, self.unfolded)
         self.unsettled = False
-        if keys == self.keys:
-            return False
+        differs = keys != self.keys
         self.keys = keys
         self.index = {name: index for index, name in enumerate(keys)}
+        self.within = set()
         for group in self.groups.values():
-            for name in group.runs:
-                self.index.setdefault(name, self.index[group.key])
-        return True
+            if group.folded:
+                self.index.update(dict.fromkeys(group.runs, self.index[group.key]))
+            else:
+                self.within.update(group.runs)
+        return differs
 
-    def _grouped(self, order: list[str]) -> list[str]:
-        """`order` with the runs of one cause put together, or folded into one line."""
-        causes: dict[str, list[str]] = {}
-        for name in order:
-            if cause := cause_of(self.runs[name]):
-                causes.setdefault(cause, []).append(name)
-        self.groups = {}
-        for cause, names in causes.items():
-            if len(names) >= FOLD_FROM:
-                key = f"▸{cause}"
-                self.groups[key] = Group(key, cause, tuple(names), key not in self.unfolded)
-        of = {name: group for group in self.groups.values() for name in group.runs}
-        keys: list[str] = []
-        for name in order:
-            group = of.get(name)
-            if group is None:
-                keys.append(name)
-            elif name == group.runs[0]:
-                keys.append(group.key)
-                keys.extend(() if group.folded else group.runs)
-        return keys
+    def _common(self, run: Run) -> Common | None:
+        return common_of(run, self._agents)
 
     def toggle_fold(self, key: str) -> None:
         """Unfold a group, or fold it."""
         self.unfolded ^= {key}
         self.settle()
+
+    def group_by_agent(self, yes: bool) -> None:
+        """Let the runs of one agent be one line from now on, or each run its own."""
+        self.by_agent = yes
+        self.settle()
+
+    def group_of(self, key: str) -> Group | None:
+        """The group that is this line, or whose run is."""
+        return self.groups.get(key) or next((group for group in self.groups.values() if key in group.runs), None)
 
     def group_at(self, index: int) -> Group | None:
         """The group on a line."""
@@ -230,16 +216,23 @@ class FleetModel:
             key=lambda run: (self.index.get(run.run, len(self.keys)), run.run),
         )
 
-    def next_that_needs_you(self, after: str | None) -> Run | None:
-        """The next listed run below `after`, going round, that waits for a person; else that carries a warning."""
+    def next_that_needs_you(self, after: str | None) -> str | None:
+        """The next line below `after`, going round, that waits for a person; else one that carries a warning."""
         start = self.index.get(after or "", -1)
         ahead = [*range(start + 1, len(self.keys)), *range(start + 1)]
         for most in (1, 2):
             for index in ahead:
-                run = self.runs.get(self.keys[index])
-                if run is not None and standing(run).rank <= most and run.run != after:
-                    return run
+                key: str = self.keys[index]
+                if key != after and self._rank(key) <= most:
+                    return key
         return None
+
+    def _rank(self, key: str) -> int:
+        group: Group | None = self.groups.get(key)
+        if group is None:
+            return standing(self.runs[key]).rank
+        # Unfolded, its runs are listed below it.
+        return min(standing(run).rank for run in self.members(key)) if group.folded else 9
 
     def _tally(self, run: Run) -> None:
         """Keep the totals right without going through all runs for each change."""
@@ -252,11 +245,6 @@ class FleetModel:
             self.counts[word] = self.counts.get(word, 0) + 1
             if before:
                 self.counts[before] -= 1
-
-
-def cause_of(run: Run) -> str:
-    """What a waiting run waits for together with others; empty where it is its own affair."""
-    return run.dependency if run.status is Status.WAITING else ""
 
 
 def _counted_as(run: Run) -> str:

@@ -16,7 +16,8 @@ from textual.strip import Strip
 from store.records import Run
 from tui.console.fleet_model import FleetModel
 from tui.console.lines import EMPTY
-from tui.console.pages.fleet_row import Column, columns_for, paint_group, paint_head, paint_row, ticking
+from tui.console.pages.fleet_row import Column, columns_for, paint_head, paint_row, ticking
+from tui.console.pages.group_row import paint_group
 from tui.console.widgets.painted import Toned
 
 STILL_S = 2.0
@@ -33,6 +34,8 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="fleet.page_down", tooltip="One page down"),
         Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="fleet.page_up", tooltip="One page up"),
         Binding("g,home", "edge(-1)", "first", show=False, id="fleet.first", tooltip="To the first run"),
+        Binding("left,h", "fold", "fold", show=False, id="fleet.fold", tooltip="Fold the group"),
+        Binding("right", "unfold", "unfold", show=False, id="fleet.unfold", tooltip="Unfold the group"),
         Binding("G,end", "edge(1)", "last", show=False, id="fleet.last", tooltip="To the last run"),
     ]
 
@@ -91,7 +94,8 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         top = self.scroll_offset.y
         bottom = top + self.size.height
         for index in lines:
-            if top <= index < bottom:
+            # The sums of a group are painted with the clock: it may have thousands of runs.
+            if top <= index < bottom and self.model.group_at(index) is None:
                 self.refresh_line(index + 1)
 
     def settle(self) -> None:
@@ -112,7 +116,7 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         return range(top, min(len(self.model.keys), top + max(0, self.size.height - 1)))
 
     def select(self, run: str | None) -> None:
-        """Put the cursor on a run, wherever it is listed."""
+        """Put the cursor on a run, wherever it is listed, or on a group."""
         if run is None or run not in self.model.index or run == self.selected:
             return
         for name in (self.selected, run):
@@ -171,11 +175,12 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         at_cursor = run.run == self.selected
         marked = run.run in self.model.marks
         ticks = self._ticks[run.run] = ticking(run, now)
-        key = (run.run, run.last_seq, ticks, at_cursor, marked, width)
+        within = run.run in self.model.within
+        key = (run.run, run.last_seq, ticks, at_cursor, marked, within, width)
         strip = self._strips.get(key)
         if strip is None:
             under = "fleet--cursor" if at_cursor else "fleet--marked" if marked else ""
-            spans = paint_row(run, columns, now, at_cursor=at_cursor, marked=marked)
+            spans = paint_row(run, columns, now, at_cursor=at_cursor, marked=marked, within=within)
             strip = self._strips[key] = self.strip(spans, width, under)
         return strip
 
@@ -196,6 +201,23 @@ class FleetTable(Toned, ScrollView, can_focus=True):
 
     def action_edge(self, direction: int) -> None:
         self.action_move(direction * len(self.model.keys))
+
+    def action_fold(self) -> None:
+        group = self.model.group_of(self.selected or "")
+        if group is not None and not group.folded:
+            self.toggle_fold(group.key)
+
+    def action_unfold(self) -> None:
+        group = self.model.groups.get(self.selected or "")
+        if group is not None and group.folded:
+            self.toggle_fold(group.key)
+
+    def toggle_fold(self, key: str) -> None:
+        """Unfold a group, or fold it; the cursor stays with it."""
+        self.still()
+        self.model.toggle_fold(key)
+        self.load()
+        self.post_message(self.Selected(self.selected))
 
     def on_click(self, event: Click) -> None:
         self.still()

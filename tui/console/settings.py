@@ -14,6 +14,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     theme: str = "agentwatch-dark"
     sort: str = "attention"
+    by_agent: bool = False
+    """The runs of one agent are one line."""
     bell: bool = True
     """Ring when something newly needs a person."""
 

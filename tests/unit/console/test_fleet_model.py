@@ -114,10 +114,8 @@ def test_next_goes_round_through_what_needs_you() -> None:
         a_run("z"),
     )
 
-    first = fleet.next_that_needs_you("z")
-    assert first is not None and first.run == "x"
-    second = fleet.next_that_needs_you("x")
-    assert second is not None and second.run == "y"
+    assert fleet.next_that_needs_you("z") == "x"
+    assert fleet.next_that_needs_you("x") == "y"
     assert model(a_run("only")).next_that_needs_you("only") is None
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.records import Run
 from store.states import Status
 from tui.console import formats
 from tui.console.can import short
-from tui.console.fleet_model import Group
-from tui.console.lines import Line, Span, clip, fit, line
+from tui.console.lines import Line, Span, fit, line
 from tui.console.standing import NEAR_LIMIT, glyph, standing, tightest, why
 
 
@@ -109,8 +107,10 @@ def elapsed(run: Run, now: float) -> str:
     return formats.age(now - run.tool_since) if run.tool_since is not None and run.tool else ""
 
 
-def paint_row(run: Run, columns: list[Column], now: float, *, at_cursor: bool, marked: bool) -> Line:
-    """The line of one run."""
+def paint_row(
+    run: Run, columns: list[Column], now: float, *, at_cursor: bool, marked: bool, within: bool = False
+) -> Line:
+    """The line of one run; `within` a group it is set in."""
     place = standing(run)
     row_tone = "dim" if place.tone == "dim" else ""
     loud = place.tone if place.tone in ("needs", "warn") else row_tone
@@ -126,42 +126,10 @@ def paint_row(run: Run, columns: list[Column], now: float, *, at_cursor: bool, m
             spans += [*_cost_and_bar(run, now, row_tone), Span(gap)]
             continue
         text, tone = _cell(run, column, now, row_tone, loud)
+        if within and column.name == "agent":
+            text = f"  {text}"
         spans.append(Span(fit(text, column.width, right=column.right) + gap, tone))
     return line(*spans)
-
-
-def paint_group(group: Group, runs: Sequence[Run], columns: list[Column], now: float, *, at_cursor: bool) -> Line:
-    """The line of a group: what its runs have in common, and their sums."""
-    agents = {run.agent for run in runs}
-    whose = next(iter(agents)) if len(agents) == 1 else common_name(agents)
-    tools = {run.tool for run in runs if run.tool}
-    due = min((run.due_at for run in runs if run.due_at), default=None)
-    shown = {
-        "status": "waiting",
-        "tool": next(iter(tools)) if len(tools) == 1 else "",
-        "quiet": formats.age(now - min((run.last_event_at for run in runs), default=now)),
-        "tokens": formats.count(sum(run.tokens for run in runs)),
-        "why": (f"next try {formats.clock(due)}: " if due else "") + f"{group.cause} is down",
-    }
-    spans = [Span("▌" if at_cursor else " ", "key"), Span(f"{glyph('waiting')} ")]
-    cost, number = formats.money(sum(run.cost_usd for run in runs)), f" ×{len(runs)}"
-    for column in columns[1:]:
-        if column.name == "agent":
-            arrow = "▸" if group.folded else "▾"
-            shown["agent"] = f"{arrow} {clip(whose, column.width - 2 - len(number))}{number}"
-        elif column.name == "cost":
-            shown["cost"] = fit(cost, min(7, column.width), right=True)
-        gap = "" if column is columns[-1] else " "
-        spans.append(Span(fit(shown.get(column.name, ""), column.width, right=column.right) + gap))
-    return line(*spans)
-
-
-def common_name(agents: set[str]) -> str:
-    """What the names of agents begin with alike, else a plain word."""
-    first, last = min(agents), max(agents)
-    alike = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
-    common = first[:alike].rstrip("-_. 0123456789")
-    return common if len(common) >= 3 else "agents"
 
 
 def _cell(run: Run, column: Column, now: float, row_tone: str, loud: str) -> tuple[str, str]:

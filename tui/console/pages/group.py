@@ -1,33 +1,64 @@
-"""The side under the fleet for a folded line: what its runs have in common, and what the breaker says."""
+"""The side under the fleet for a line that stands for several runs: the five answers for all of them together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from store.records import Json, Run
 from tui.console import formats
-from tui.console.fleet_model import Group
-from tui.console.lines import EMPTY, Line, Span, clip_line, line, rule
+from tui.console.can import short
+from tui.console.groups import Group
+from tui.console.lines import EMPTY, Line, Span, clip_line, fit, line, rule
 from tui.console.pages.breakers import breaker_facts
 from tui.console.pages.detail import answers
-from tui.console.verdict import Answer, Verdict
+from tui.console.pages.fleet_row import quiet, task
+from tui.console.pages.group_row import counts
+from tui.console.recent import Recent
+from tui.console.standing import glyph, standing, why
+from tui.console.verdict import QUESTIONS, Answer, Verdict, judge
 
 
 def group_detail(
     group: Group, runs: Sequence[Run], breaker: dict[str, Json] | None, now: float, width: int, height: int
 ) -> list[Line]:
     """At most `height` lines about a group."""
-    title = line(Span(f"{len(runs)} runs wait for ", "dim"), Span(group.cause, "strong"))
-    lines = [rule(title, width, line(Span("enter unfolds them" if group.folded else "enter folds them", "dim")))]
-    lines += answers(group_verdict(runs, now), width, short=width < 100 or height < 17)
-    if breaker is not None and height > 9:
+    title = rule(
+        _title(group, runs), width, line(Span("enter unfolds them" if group.folded else "enter folds them", "dim"))
+    )
+    waits = group.common.kind == "dependency"
+    lines = [title, *answers(waiting(runs, now) if waits else together(runs, now), width, short=width < 100)]
+    if waits and breaker is not None and height > 9:
         lines += [EMPTY, rule(line(Span("its breaker, shared by all agents of this home", "dim")), width)]
         lines += breaker_facts(breaker, len(runs), now, width)
+    elif not waits and height > 9:
+        lines += [EMPTY, rule(line(Span("what needs you first", "dim")), width)]
+        lines += [_member(run, now, width) for run in runs[: height - len(lines)]]
     return [clip_line(row, width) for row in lines[:height]]
 
 
-def group_verdict(runs: Sequence[Run], now: float) -> Verdict:
-    """The five answers about runs that wait together."""
+def _title(group: Group, runs: Sequence[Run]) -> Line:
+    common = group.common
+    match common.kind:
+        case "dependency":
+            return line(Span(f"{len(runs)} runs wait for ", "dim"), Span(common.name, "strong"))
+        case "reason":
+            return line(Span(f"{len(runs)} runs: {common.reason}: ", "dim"), Span(common.name, "strong"))
+    return line(Span(f"{len(runs)} runs of ", "dim"), Span(common.name, "strong"), Span(f": {counts(runs)}", "dim"))
+
+
+def _member(run: Run, now: float, width: int) -> Line:
+    place = standing(run)
+    loud = place.tone if place.tone in ("needs", "warn") else "dim" if place.tone == "dim" else ""
+    return line(
+        Span(f" {glyph(place.name)} {short(run.run)}  {fit(place.word, 10)}", loud),
+        Span(f"{fit(task(run), max(12, width // 4))}  {fit(quiet(run, now), 5, right=True)}  ", "dim"),
+        Span(why(run, now), loud),
+    )
+
+
+def waiting(runs: Sequence[Run], now: float) -> Verdict:
+    """The five answers about runs that wait for one dependency."""
     number = len(runs)
     kept = sum(run.checkpoint is not None for run in runs)
     newest = max((run.progress_at or 0.0 for run in runs), default=0.0)
@@ -41,3 +72,29 @@ def group_verdict(runs: Sequence[Run], now: float) -> Verdict:
         resume=Answer("YES", f"No action of yours is needed. {kept} of {number} have a checkpoint."),
         terminate=Answer("NO", "Nothing is lost by waiting. p pauses all of them."),
     )
+
+
+_ALARMING = {
+    "Stuck?": ("YES", "UNKNOWN", "WAITING", "PAUSED", "NO"),
+    "Progress?": ("NO", "UNKNOWN", "HELD", "PAUSED", "NOT YET", "YES"),
+    "Safe pause?": ("NOT YET", "ASK", "WAITING", "YES", "HELD", "PAUSED", "n/a"),
+    "Can resume?": ("ASK", "UNKNOWN", "NOT YET", "NO", "YES"),
+    "Terminate?": ("YES", "ASK", "NOT YET", "NO", "n/a"),
+}
+"""Of each question the words, the one that a person must hear of first."""
+
+
+def together(runs: Sequence[Run], now: float) -> Verdict:
+    """The five answers about runs as their records alone give them: how many of each word, and a case of the first."""
+    verdicts = [(run, judge(run, Recent(), now)) for run in runs]
+    found: list[Answer] = []
+    for at, question in enumerate(QUESTIONS):
+        order = _ALARMING[question]
+        words = Counter(verdict[at].word for _, verdict in verdicts)
+        first = min(words, key=lambda word: order.index(word) if word in order else len(order))
+        example, said = next((run, verdict[at]) for run, verdict in verdicts if verdict[at].word == first)
+        others = ", ".join(f"{number} {word}" for word, number in words.most_common() if word != first)
+        many = f"All {len(runs)}" if not others else f"{words[first]} of {len(runs)}"
+        whose = f", as {short(example.run)}: " if words[first] > 1 else f": {short(example.run)}: "
+        found.append(Answer(first, f"{many}{whose}{said.figures}{f' The others: {others}.' if others else ''}"))
+    return Verdict(*found)

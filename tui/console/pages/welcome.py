@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.console import formats
-from tui.console.fleet_model import FOLD_FROM
+from tui.console.groups import FOLD_FROM
 from tui.console.lines import EMPTY, Line, Span, clip_line, line, wrap
 from tui.console.standing import standing
 from tui.console.state import State
@@ -60,7 +60,7 @@ def banner(state: State, width: int) -> list[Line]:
 
 def _down(state: State, width: int) -> list[Line]:
     """The dependency that most runs wait for."""
-    waiting = {name: number for name, number in state.waiting_for().items() if number >= FOLD_FROM}
+    waiting = {name: number for name, number in state.waiting_for().items() if number >= FOLD_FROM["dependency"]}
     if not waiting:
         return []
     name = max(waiting, key=lambda cause: waiting[cause])

@@ -51,6 +51,7 @@ class FleetScreen(ConsoleScreen):
         key("slash", "filter", "filter", "List only what matches: words, status: reason: agent: needs:me", shown="/"),
         key("n", "next", "next", "To the next run that needs you"),
         key("b", "breakers", "breakers", "Dependencies: which are down, and who waits for them", show=False),
+        key("a", "by_agent", "by agent", "The runs of one agent as one line, or each run its own", show=False),
         key("s", "sort", "sort", "Order the list by the next column", show=False),
         key("y", "copy", "copy", "Copy the command that shows this run", show=False),
         key("R", "start_runtime", "start runtime", "Start the runtime of this home", show=False),
@@ -210,7 +211,7 @@ class FleetScreen(ConsoleScreen):
         group = self._model.groups.get(self.table.selected or "")
         if group is not None:
             runs = self._model.members(group.key)
-            breaker = self.state.breakers.get(group.cause)
+            breaker = self.state.breakers.get(group.common.name)
             view.show(group_detail(group, runs, breaker, time.time(), width, height))
         elif run is None:
             view.show([rule(EMPTY, width)])
@@ -263,8 +264,7 @@ class FleetScreen(ConsoleScreen):
 
     def action_inspect(self) -> None:
         if self.table.selected in self._model.groups:
-            self._model.toggle_fold(self.table.selected)
-            self.table.load()
+            self.table.toggle_fold(self.table.selected)
             self.lay_out()
         else:
             self._push("inspect")
@@ -288,13 +288,13 @@ class FleetScreen(ConsoleScreen):
         self.paint_frame()
 
     def action_next(self) -> None:
-        run = self._model.next_that_needs_you(self.table.selected)
-        if run is None:
+        key = self._model.next_that_needs_you(self.table.selected)
+        if key is None:
             self.state.note("Nothing else needs you.")
             self.paint_frame()
         else:
             self.table.still()
-            self.table.select(run.run)
+            self.table.select(key)
 
     def action_sort(self) -> None:
         names = list(SORTS)
@@ -303,6 +303,15 @@ class FleetScreen(ConsoleScreen):
         self._model.settle()
         self.table.load()
         self.state.note(f"Ordered by {self._model.sort}.")
+        self.paint_frame()
+
+    def action_by_agent(self) -> None:
+        self._model.group_by_agent(not self._model.by_agent)
+        self.table.still()
+        self.table.load()
+        self.lay_out()
+        grouped = "One line for each agent; enter unfolds it, a lists every run."
+        self.state.note(grouped if self._model.by_agent else "Every run has its own line.")
         self.paint_frame()
 
     def action_copy(self) -> None:
