@@ -203,6 +203,11 @@ class Reader:
         )
         return Checkpoint(CheckpointRef(*rows[0][:7]), msgspec.json.decode(rows[0][7])) if rows else None
 
+    async def policy_version(self) -> int | None:
+        """The version of the policy that was last put into force; None before the first."""
+        ((version,),) = await self._rows("SELECT max(version) FROM policies")
+        return None if version is None else int(version)
+
     async def breakers(self) -> dict[str, dict[str, Any]]:
         """Every breaker by name, as `runtime.policy.breaker.Breaker` in JSON."""
         return {name: msgspec.json.decode(body) for name, body in await self._rows("SELECT name, body FROM breakers")}

@@ -112,6 +112,7 @@ class ConsoleApp(App[int]):
         self._seconds = 0
         if kept.sort in SORTS:
             self.state.model.sort = kept.sort
+        self.state.model.by_agent = kept.by_agent
 
     def get_default_screen(self) -> Screen[Any]:
         return FleetScreen(self.state)
@@ -130,11 +131,15 @@ class ConsoleApp(App[int]):
 
     async def on_unmount(self) -> None:
         if self._remember is not None:
-            settings.save(self._remember, settings.Settings(self.theme, self.state.model.sort, self.rings))
+            settings.save(self._remember, self._chosen())
         # Awaited: the reader's thread must have let go of the loop before the loop closes.
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+
+    def _chosen(self) -> settings.Settings:
+        model = self.state.model
+        return settings.Settings(self.theme, model.sort, model.by_agent, self.rings)
 
     def _feed_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -172,8 +177,8 @@ class ConsoleApp(App[int]):
             lines = state.model.update(frame.runs)
             self._tell(frame.events)
             self.fleet_screen.changed(lines, touched)
-        if frame.whole or any(event.kind == Kind.BREAKER for event in frame.events):
-            self._read_breakers()
+        if frame.whole or any(event.kind in _OF_THE_HOME for event in frame.events):
+            self._read_home()
         self._ring(frame.runs)
         self.state_changed(touched, below=False)
 
@@ -291,12 +296,13 @@ class ConsoleApp(App[int]):
         self.state.keep(name, Window(events))
         self.state_changed({name})
 
-    @work(group="breakers", exclusive=True)
-    async def _read_breakers(self) -> None:
+    @work(group="home", exclusive=True)
+    async def _read_home(self) -> None:
         reader = self.feed.reader
         if reader is not None:
             try:
                 self.state.breakers = await reader.breakers()
+                self.state.policy_version = await reader.policy_version()
             except AgentwatchError as error:
                 self.state.note(str(error), "warn")
             self.state_changed()
@@ -385,6 +391,7 @@ class ConsoleApp(App[int]):
             self.exit(0)
 
 
+_OF_THE_HOME = frozenset({Kind.BREAKER, Kind.POLICY})
 _TOLD = frozenset({"paused", "stopped", "needs_review", "completed", "killed"})
 _VERBS = {"stop_runtime": "stop the runtime"}
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from store.events import Kind
 from store.home import Home
 from store.records import Event, Run
-from tui.console.fleet_model import FleetModel, cause_of
+from tui.console.fleet_model import FleetModel
+from tui.console.groups import waits_for
 from tui.console.recent import Looking, Recent
 from tui.console.telling import Story
 from tui.console.verdict import Verdict, judge
@@ -114,7 +114,7 @@ class State:
     disk_free: float | None = None
     """Share of the home's file system that is free; None where it cannot be read."""
     policy_version: int | None = None
-    """Of the policy that was last put into force while the console listened; None before that."""
+    """Of the policy that was last put into force; None before the first."""
     breakers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By name, as the record holds them."""
     _samples: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
@@ -138,8 +138,6 @@ class State:
         """Let the open windows take in what is new."""
         mine: dict[str, list[Event]] = {}
         for event in events:
-            if event.kind == Kind.POLICY and event.body.get("accepted"):
-                self.policy_version = event.body.get("version")
             if event.run in self.windows:
                 mine.setdefault(event.run, []).append(event)
         for name, fresh in mine.items():
@@ -158,8 +156,8 @@ class State:
         found: dict[str, int] = {}
         if self.model.counts.get("waiting"):
             for run in self.model.runs.values():
-                if cause := cause_of(run):
-                    found[cause] = found.get(cause, 0) + 1
+                if name := waits_for(run):
+                    found[name] = found.get(name, 0) + 1
         return found
 
     def note(self, text: str, tone: str = "", run: str = "", at: float | None = None) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from store.events import Kind
 from store.home import Home
-from store.records import Event, Run
+from store.records import Run
 from tests.support.console_fleet import NOW
 from tests.support.console_shots import frozen
 from tui.console.state import State, Today, free_share, today
@@ -48,14 +47,6 @@ def test_tokens_a_minute_are_those_of_the_last_minute(home: Home, monkeypatch: p
             assert state.rates.tokens_min == pytest.approx(6000)
 
     assert state.rates.tokens_min == 0
-
-
-def test_the_policy_in_force_is_the_last_one_that_was_accepted(home: Home) -> None:
-    state = State(home)
-    for seq, (version, accepted) in enumerate([(7, True), (7, False)], 1):
-        state.take([Event(seq, "", 0, 0.0, 0, Kind.POLICY, {"version": version, "accepted": accepted})])
-
-    assert state.policy_version == 7
 
 
 def test_a_place_that_is_not_there_has_no_free_share(tmp_path: Path) -> None:

@@ -157,6 +157,15 @@ async def test_a_reader_sees_now_though_the_projection_is_behind(journal: Journa
         assert fleet.runs[run].step == 8
 
 
+async def test_a_reader_knows_the_policy_that_was_last_put_into_force(journal: Journal, home: Home) -> None:
+    async with await Reader.open(home) as reader:
+        assert await reader.policy_version() is None
+        for version in (1, 2):
+            journal.put_policy(version, f"digest {version}", {})
+        journal.flush()
+        assert await reader.policy_version() == 2
+
+
 async def test_a_run_is_found_by_id_prefix_or_agent(journal: Journal, home: Home) -> None:
     for run in ("abc123", "abd456", "ffff00"):
         journal.append(run, 0, Kind.CREATED, CREATED | {"agent": "other" if run == "ffff00" else "indexer"})
