@@ -22,10 +22,10 @@ class Scroll:
 
     def _begin(self) -> None:
         self._older: list[Entry] = []
-        self._older_longest_s = 0.0
         self._live = Story()
         self._orphans: dict[str, Event] = {}
         self._first: Event | None = None
+        self._first_status_at: float | None = None
         self._last_seq = 0
         self.read = 0
         """How many events were taken in."""
@@ -56,27 +56,30 @@ class Scroll:
         self._live.add(fresh)
         if not self._older:
             self._orphans = self._live.orphans
+            self._first_status_at = self._live.first_status_at
         self._last_seq = fresh[-1].seq
         self.read += len(fresh)
         self.version += 1
 
-    def put_before(self, events: Sequence[Event], in_flight: Collection[str] = ()) -> int:
-        """Put an older page before what is there; returns by how many entries the rest moved down.
+    def put_before(self, events: Sequence[Event], page: Story, in_flight: Collection[str] = ()) -> int:
+        """Put an older page, and the story that its events tell, before what is there.
 
-        A page that does not end where the story begins is left out.  What began in the page and ended nowhere is still
-        going on only if it is among the ids `in_flight`.
+        Returns by how many entries the rest moved down.  A page that does not end where the story begins is left out.
+        What began in the page and ended nowhere is still going on only if it is among the ids `in_flight`.
         """
         if not events or events[-1].seq != self.before:
             return 0
-        page = Story(events)
         ended = page.end_those(self._orphans)
         page.cut_off(but=in_flight)
+        if self._first_status_at is not None:
+            page.end_wait(self._first_status_at)
+        if page.first_status_at is not None:
+            self._first_status_at = page.first_status_at
         gone = self._drop(ended)
         self._orphans = page.orphans | {
             ident: event for ident, event in self._orphans.items() if event.seq not in ended
         }
         self._older = page.entries + self._older
-        self._older_longest_s = max(self._older_longest_s, page.longest_s)
         self._first = events[0]
         self.read += len(events)
         self.version += 1
@@ -97,15 +100,10 @@ class Scroll:
             return older
         return min(len(self) - 1, older + bisect_left(self._live.entries, seq, key=_seq))
 
-    def longest(self, now: float) -> float:
-        """The longest duration, to which the bars are drawn."""
-        flying = [now - entry.at for entry in self._live.in_flight]
-        return max(self._older_longest_s, self._live.longest_s, *flying, 0.0)
-
     @property
     def ticking(self) -> bool:
         """Whether something in it grows with the clock."""
-        return bool(self._live.in_flight)
+        return bool(self._live.in_flight) or self._live.waits is not None
 
 
 def _seq(entry: Entry) -> int:

@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     """Key of `standing.GLYPHS`, or empty."""
     what: str
     duration_s: float | None = None
+    """Of an action; of a status in which the run does not go on, how long it stood there."""
     outcome: str = ""
     tone: str = ""
     novelty: str = ""
@@ -97,16 +98,29 @@ class Story:
         self.entries: list[Entry] = []
         self.orphans: dict[str, Event] = {}
         """Ends of actions that began before the first event told, by the action."""
-        self.longest_s = 0.0
-        """The longest duration of an action that has ended."""
+        self.first_status_at: float | None = None
+        """When the first of its changes of status came."""
         self._open: dict[str, tuple[int, Json]] = {}
         self._seen: set[int] = set()
+        self._waits: int | None = None
         self.add(events)
 
     @property
     def in_flight(self) -> list[Entry]:
         """Actions that were told to begin and not yet to end."""
         return [self.entries[index] for index, _ in self._open.values()]
+
+    @property
+    def waits(self) -> Entry | None:
+        """The status it stands in, if that is one in which it does not go on."""
+        return self.entries[self._waits] if self._waits is not None else None
+
+    def end_wait(self, at: float) -> None:
+        """Its status was another from then on."""
+        if self._waits is not None:
+            entry = self.entries[self._waits]
+            self.entries[self._waits] = entry._replace(duration_s=max(0.0, at - entry.at), ended=True)
+            self._waits = None
 
     def end_those(self, ends: dict[str, Event]) -> set[int]:
         """Tell the ends of what is in flight where `ends` has them; returns the events that were."""
@@ -124,7 +138,18 @@ class Story:
                     self._open[entry.ident] = (len(self.entries), event.body.get("args"))
                 elif event.kind == Kind.ATTEMPT_ENDED:
                     self.cut_off()
+                elif event.kind == Kind.STATUS:
+                    entry = self._stand(event, entry)
                 self.entries.append(entry)
+
+    def _stand(self, event: Event, entry: Entry) -> Entry:
+        self.end_wait(event.at)
+        if self.first_status_at is None:
+            self.first_status_at = event.at
+        if event.body.get("to") not in _WAITS:
+            return entry
+        self._waits = len(self.entries)
+        return entry._replace(ended=False)
 
     def leave_out(self, seqs: set[int]) -> None:
         """Tell these events no more; none of them may be in flight."""
@@ -132,6 +157,8 @@ class Story:
             if self.entries[index].seq in seqs:
                 del self.entries[index]
                 self._open = {ident: (place - (place > index), args) for ident, (place, args) in self._open.items()}
+                if self._waits is not None:
+                    self._waits -= self._waits > index
         self.orphans = {ident: event for ident, event in self.orphans.items() if event.seq not in seqs}
 
     def cut_off(self, *, but: Collection[str] = ()) -> None:
@@ -164,7 +191,6 @@ class Story:
             return
         said = body.get("duration_s")
         took = float(said) if isinstance(said, int | float) else event.at - began.at
-        self.longest_s = max(self.longest_s, took)
         self.entries[index] = began._replace(
             duration_s=took,
             end_seq=event.seq,
@@ -194,6 +220,9 @@ def _tell(event: Event) -> Entry | None:
         kind=PASSING if _passes(event) else str(event.kind),
     )
 
+
+_WAITS = frozenset({"queued", "waiting", "paused", "needs_review", "stopped"})
+"""Statuses in which a run does not go on, and may again."""
 
 PASSING = "passing"
 """Kind of what is told again, and better, by what follows it."""
@@ -309,7 +338,11 @@ _TELLERS: dict[str, Callable[[dict[str, Json]], Told]] = {
     Kind.STEP_BEGIN: lambda body: ("", f"step {body.get('n')} {body.get('name') or ''}".rstrip(), "dim"),
     Kind.TASK: lambda body: ("", f"task: {body.get('name')}", ""),
     Kind.PROGRESS: _progress,
-    Kind.ACTION_BEGIN: lambda body: ("", call(str(body.get("tool")), body.get("args")), ""),
+    Kind.ACTION_BEGIN: lambda body: (
+        "",
+        f"{'again: ' if body.get('retry_of') else ''}{call(str(body.get('tool')), body.get('args'))}",
+        "",
+    ),
     Kind.ACTION_WITHDRAWN: lambda body: ("", "the agent withdrew its call", "dim"),
     Kind.CHECKPOINT: _checkpoint,
     Kind.COMPLETE: lambda body: ("done", f"complete: {brief(body.get('result')) or 'no result given'}", ""),

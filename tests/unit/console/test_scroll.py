@@ -12,7 +12,7 @@ from tui.console.telling import Story
 
 
 def events(count: int, seed: int = 0) -> list[Event]:
-    """Steps with calls, some of which overlap and end much later."""
+    """Steps with calls, some of which overlap and end much later, and waits in between."""
     rng = random.Random(seed)
     told: list[Event] = []
     flying: list[str] = []
@@ -23,7 +23,9 @@ def events(count: int, seed: int = 0) -> list[Event]:
 
     while len(told) < count:
         step = len(told)
-        if flying and rng.random() < 0.4:
+        if rng.random() < 0.05:
+            add(Kind.STATUS, to=rng.choice(["waiting", "running", "paused"]), cause="so it was")
+        elif flying and rng.random() < 0.4:
             ident = flying.pop(rng.randrange(len(flying)))
             add(Kind.ACTION_END, id=ident, tool="Read", ok=True, result=ident, step=step)
         elif rng.random() < 0.6:
@@ -41,7 +43,8 @@ def read_back(told: list[Event], page: int) -> Scroll:
     flying = {entry.ident for entry in Story(told).in_flight}
     while scroll.before:
         before = len(scroll)
-        moved = scroll.put_before(told[max(0, at - page) : at], flying)
+        older = told[max(0, at - page) : at]
+        moved = scroll.put_before(older, Story(older), flying)
         assert len(scroll) == before + moved
         at -= page
     return scroll
@@ -72,7 +75,7 @@ def test_after_a_gap_it_begins_anew() -> None:
     scroll.take(told[100:150])
 
     assert scroll.before == told[99].seq
-    assert scroll.put_before(told[:50]) == 0
+    assert scroll.put_before(told[:50], Story(told[:50])) == 0
 
 
 def test_an_entry_is_found_by_its_event() -> None:
@@ -87,8 +90,17 @@ def test_what_was_cut_off_long_ago_is_not_in_flight() -> None:
     told = events(400)
     scroll = Scroll()
     scroll.take(told[-40:])
-    scroll.put_before(told[:-40])
+    scroll.put_before(told[:-40], Story(told[:-40]))
 
     entries = [scroll[index] for index in range(len(scroll))]
     assert all(entry.outcome == "no answer" for entry in entries if not entry.end_seq and entry.ident and entry.ended)
-    assert all(entry.ended for entry in entries if entry.seq < told[-40].seq)
+    assert all(entry.ended for entry in entries if entry.seq < told[-40].seq and entry.ident)
+
+
+def test_a_wait_lasts_until_the_next_status() -> None:
+    body = {"to": "waiting", "cause": "429"}
+    waits = Event(1, "r", 0, 10.0, 1, Kind.STATUS, body)
+    goes_on = Event(3, "r", 1, 42.0, 1, Kind.STATUS, {"to": "running", "cause": "it goes on"})
+
+    assert [entry.ended for entry in Story([waits]).entries] == [False]
+    assert [entry.duration_s for entry in Story([waits, goes_on]).entries] == [32.0, None]

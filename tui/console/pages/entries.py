@@ -3,24 +3,71 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import overload
+from typing import NamedTuple, overload
 
 from rich.cells import cell_len
 
 from tui.console import formats
-from tui.console.lines import Line, Span, clip, fit, line, text_of
+from tui.console.lines import Line, Span, clip, fit, line, pad_line, rule, text_of
 from tui.console.scroll import Scroll
 from tui.console.standing import glyph
 from tui.console.telling import Entry
 from tui.plain import plain
 
-SCALE_WIDTH = 18
+
+class Axis(NamedTuple):
+    """The time that a page of entries spans, and the cells in which it is drawn."""
+
+    begin: float
+    end: float
+    """Seconds since the epoch."""
+    cells: int
+
+    def at(self, moment: float) -> int:
+        """The cell of a moment."""
+        span = self.end - self.begin
+        share = (moment - self.begin) / span if span > 0 else 0.0
+        return max(0, min(self.cells - 1, int(share * self.cells)))
 
 
-def entry_line(entry: Entry, width: int, now: float, *, longest_s: float = 0.0) -> Line:
-    """Time, step, what, how long, what came of it.  With `longest_s` a bar shows the duration to that scale."""
+def axis_of(entries: Iterable[Entry], cells: int, now: float) -> Axis | None:
+    """The axis that `entries` share; None without any."""
+    ends = [(entry.at, end_of(entry, now)) for entry in entries]
+    if not ends or cells <= 0:
+        return None
+    return Axis(min(begin for begin, _ in ends), max(end for _, end in ends), cells)
+
+
+def end_of(entry: Entry, now: float) -> float:
+    """When an entry was over; `now` while it is not."""
+    if entry.duration_s is not None:
+        return entry.at + entry.duration_s
+    return entry.at if entry.ended else max(entry.at, now)
+
+
+def axis_line(title: Line, axis: Axis, width: int) -> Line:
+    """A rule that says what time the bars below it span."""
+    begin, end = formats.clock(axis.begin), formats.clock(axis.end)
+    span = f" {formats.span(axis.end - axis.begin)} "
+    spare = axis.cells - cell_len(begin) - cell_len(end) - cell_len(span) - 2
+    if spare < 2:
+        said = fit(span.strip(), axis.cells)
+    else:
+        said = f"{begin} {'─' * (spare // 2)}{span}{'─' * (spare - spare // 2)} {end}"
+    return line(rule(title, width - axis.cells - 1), " ", Span(said, "dim"))
+
+
+def entry_line(entry: Entry, width: int, now: float, *, axis: Axis | None = None) -> Line:
+    """Time, step, what, how long, what came of it.  With an `axis`, when it happened is drawn beside it."""
+    if axis is None:
+        return _told(entry, width, now)
+    room = width - axis.cells - 2
+    return line(pad_line(_told(entry, room, now), room), "  ", lane(entry, axis, now))
+
+
+def _told(entry: Entry, width: int, now: float) -> Line:
     head = f" {formats.clock(entry.at)} {fit(str(entry.step) if entry.step else '', 5, right=True)}  "
     mark = f"{glyph(entry.mark)} " if entry.mark else ""
     room = width - cell_len(head) - cell_len(mark) - 1
@@ -29,37 +76,42 @@ def entry_line(entry: Entry, width: int, now: float, *, longest_s: float = 0.0) 
     if entry.duration_s is not None:
         took = formats.span(entry.duration_s)
     elif not entry.ended:
-        took, outcome = formats.age(now - entry.at), "in flight"
-    if not took and not outcome:
-        return line(Span(head, "dim"), Span(mark + clip(entry.what, room), entry.tone))
+        took = formats.age(now - entry.at)
+        outcome = "in flight" if entry.ident else outcome
+    if not outcome:
+        beside = f" {fit(took, 8, right=True)} " if took else ""
+        what = fit(entry.what, room - len(beside)) if took else clip(entry.what, room)
+        return line(Span(head, "dim"), Span(mark + what, entry.tone), Span(beside, "dim"))
     what_room = max(12, int(room * 0.5))
-    scale = SCALE_WIDTH + 2 if longest_s > 0 else 0
-    tail_room = max(0, room - what_room - 11 - scale - (6 if entry.novelty == "same" else 0))
+    tail_room = max(0, room - what_room - 11 - (6 if entry.novelty == "same" else 0))
     return line(
         Span(head, "dim"),
         Span(mark + fit(entry.what, what_room)),
         Span(f" {fit(took, 8, right=True)}  ", "dim"),
-        Span(_bar(entry, now, longest_s), "dim"),
         Span(clip(outcome, tail_room), entry.tone),
         Span("  same" if entry.novelty == "same" else "", "warn"),
     )
 
 
-def _bar(entry: Entry, now: float, longest_s: float) -> str:
-    if longest_s <= 0:
-        return ""
-    took = entry.duration_s if entry.duration_s is not None else now - entry.at
-    return fit(formats.bar(took / longest_s, SCALE_WIDTH).replace("·", " "), SCALE_WIDTH + 2)
+def lane(entry: Entry, axis: Axis, now: float) -> Span:
+    """When an entry happened, on the axis: a block from its begin to its end, or its mark."""
+    begin, end = axis.at(entry.at), axis.at(end_of(entry, now))
+    lasting = entry.duration_s is not None or not entry.ended
+    drawn = glyph(entry.mark) if entry.mark else "·"
+    if lasting:
+        drawn = ("█" if entry.ident else "░") * (end - begin + 1)
+    tone = "warn" if entry.tone in ("warn", "needs") else "text" if lasting and entry.ident else "dim"
+    return Span(" " * begin + drawn + " " * (axis.cells - begin - cell_len(drawn)), tone)
 
 
 class EntryLines(Sequence[Line]):
     """The lines of a story, each built when it is painted, however many there are."""
 
-    def __init__(self, story: Scroll, above: Line | None, width: int, now: float, longest_s: float) -> None:
-        self._story, self._above, self._width, self._now, self._longest_s = story, above, width, now, longest_s
+    def __init__(self, story: Scroll, above: Line | None, width: int, now: float, axis: Axis | None) -> None:
+        self._story, self._above, self._width, self._now, self._axis = story, above, width, now, axis
         self._length = len(story) + (above is not None)
         clock = now if story.ticking else 0.0
-        self._looks = (id(story), story.version, above, width, clock, longest_s)
+        self._looks = (id(story), story.version, above, width, clock, axis)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EntryLines) and self._looks == other._looks
@@ -81,7 +133,7 @@ class EntryLines(Sequence[Line]):
             if index == 0:
                 return self._above
             index -= 1
-        return entry_line(self._story[index], self._width, self._now, longest_s=self._longest_s)
+        return entry_line(self._story[index], self._width, self._now, axis=self._axis)
 
 
 def marked(lines: Sequence[Line], needle: str) -> tuple[list[Line], list[int]]:

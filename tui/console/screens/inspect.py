@@ -19,20 +19,26 @@ from store.records import Event, Run
 from tui.console import formats
 from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import answers, heading
-from tui.console.pages.entries import EntryLines, marked
+from tui.console.pages.entries import Axis, EntryLines, axis_line, axis_of, marked
 from tui.console.pages.json_lines import json_lines
 from tui.console.screens.base import key
 from tui.console.screens.run_page import RunScreen
 from tui.console.scroll import Scroll
-from tui.console.telling import Entry
+from tui.console.telling import Entry, Story
 from tui.console.widgets.lines_view import LinesView
 from tui.console.widgets.painted import Painted
 
 SPLIT_FROM = 130
 """Cells from which the opened event stands beside the list."""
 
-PAGE_EVENTS = 1000
+AXIS_CELLS = ((190, 64), (150, 44), (120, 28), (96, 20))
+"""From so many cells on, the story has so many to draw time in."""
+
+FIRST_PAGE_EVENTS, PAGE_EVENTS = 1000, 2000
 """So many events are read at a time when one scrolls back."""
+
+READ_AHEAD_EVENTS = 400_000
+"""So many are read without being asked for."""
 
 
 class StoryView(LinesView):
@@ -40,6 +46,17 @@ class StoryView(LinesView):
 
     class First(Message):
         """The hand asks for the first event of all."""
+
+    class Scrolled(Message):
+        """Other lines are seen."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, StoryView.Scrolled)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Scrolled())
 
     def action_edge(self, direction: int) -> None:
         super().action_edge(direction)
@@ -101,23 +118,43 @@ class InspectScreen(RunScreen):
         if run is None:
             return
         now = time.time()
+        self._scroll.take(self.state.window(self.run_id).events)
+        self._paint_entries(now)
+        self._paint_top(run, now)
+
+    def _paint_top(self, run: Run, now: float) -> None:
         width, height = self.app.size
         top = [heading(run, now, width)]
         if height >= 30:
             top += answers(self.state.verdict(run, now), width, rows=1)
-            top.append(rule(EMPTY, width))
+            top.append(self._rule(now, width))
         self.query_one("#answers", Painted).show(top)
-        self._scroll.take(self.state.window(self.run_id).events)
-        self._paint_entries(now)
+
+    def _rule(self, now: float, width: int) -> Line:
+        """What parts the answers from the story: the time that its bars span, where there are bars."""
+        axis = self._axis(now)
+        if axis is None:
+            return rule(EMPTY, width)
+        return axis_line(line(Span("what happened, and when", "dim")), axis, self._wide - 1)
 
     def _lines(self, now: float) -> Sequence[Line]:
         if not len(self._scroll):
             return [line(Span(" nothing yet", "dim"))]
-        width = self.app.size.width
-        wide = width // 2 if self._open and width >= SPLIT_FROM else width
-        scale = self._scroll.longest(now) if wide >= SPLIT_FROM else 0.0
         above = self._reading_line() if self._offset() else None
-        return EntryLines(self._scroll, above, wide - 1, now, scale)
+        return EntryLines(self._scroll, above, self._wide - 1, now, self._axis(now))
+
+    @property
+    def _wide(self) -> int:
+        """Cells that the story has."""
+        width = self.app.size.width
+        return width // 2 if self._open and width >= SPLIT_FROM else width
+
+    def _axis(self, now: float) -> Axis | None:
+        """The time that what is seen of the story spans."""
+        cells = next((cells for least, cells in AXIS_CELLS if self._wide >= least), 0)
+        rows = self.query_one("#page", LinesView).seen
+        first, last = (max(0, min(row - self._offset(), len(self._scroll))) for row in (rows.start, rows.stop))
+        return axis_of((self._scroll[at] for at in range(first, last)), cells, now)
 
     def _reading_line(self) -> Line:
         if self._to_first:
@@ -150,7 +187,7 @@ class InspectScreen(RunScreen):
         self._cursor_seq = self._scroll[max(0, min(index, len(self._scroll) - 1))].seq
         if index > 0:
             self._to_first = False
-        if index < event.view.size.height and self._offset():
+        if index < 5 * event.view.size.height and self._offset():
             self._read_older()
         if self._open:
             self._paint_event()
@@ -158,6 +195,13 @@ class InspectScreen(RunScreen):
     def on_lines_view_picked(self, event: LinesView.Picked) -> None:
         if event.view.id == "page" and not self._open:
             self.action_open()
+
+    def on_story_view_scrolled(self) -> None:
+        # The bars are drawn to the time that is seen; the cursor is where the hand has put it.
+        run = self.about
+        if self.alive and run is not None:
+            self.query_one("#page", LinesView).show(self._lines(time.time()))
+            self._paint_top(run, time.time())
 
     def on_story_view_first(self) -> None:
         self._follows, self._to_first = False, self._offset() > 0
@@ -171,10 +215,11 @@ class InspectScreen(RunScreen):
 
     @work(exclusive=True, group="older")
     async def _read_pages(self) -> None:
+        """Read back to the first event: who begins to scroll back shall not be stopped again."""
+        events = FIRST_PAGE_EVENTS
         try:
-            while await self._read_page() and self._to_first:
-                # The hand comes first: keys that wait are heard between two pages.
-                await asyncio.sleep(0.005)
+            while await self._read_page(events) and (self._to_first or self._scroll.read < READ_AHEAD_EVENTS):
+                events = PAGE_EVENTS
             if self._to_first and len(self._scroll):
                 self._cursor_seq = self._scroll[0].seq
         finally:
@@ -182,20 +227,22 @@ class InspectScreen(RunScreen):
         if self.alive:
             self._paint_entries(time.time())
 
-    async def _read_page(self) -> bool:
+    async def _read_page(self, events: int) -> bool:
         """Read one page more; whether there are others before it."""
         reader, run, before = self.console_app.feed.reader, self.about, self._scroll.before
         if reader is None or run is None or before == 0:
             return False
         try:
-            page = await reader.events_of(before, PAGE_EVENTS)
+            page = await reader.events_of(before, events)
         except StoreError as error:
             self.state.note(str(error), "warn")
             return False
+        # Told aside, so that keys are heard meanwhile.
+        told = await asyncio.to_thread(Story, page)
         if not self.alive:
             return False
         offset = self._offset()
-        added = self._scroll.put_before(page, {action.id for action in run.in_flight})
+        added = self._scroll.put_before(page, told, {action.id for action in run.in_flight})
         view = self.query_one("#page", LinesView)
         if self._to_first:
             view.show(self._lines(time.time()))

@@ -56,6 +56,12 @@ class LinesView(Toned, ScrollView, can_focus=True):
         super().notify_style_update()
         self._strips.clear()
 
+    @property
+    def seen(self) -> range:
+        """The lines that are seen."""
+        top = self.scroll_offset.y
+        return range(top, min(len(self.lines), top + self.size.height))
+
     def show(self, lines: Sequence[Line], *, follow: bool = False) -> None:
         """Show these lines from now on; with `follow` the view stays at the end if it is there."""
         at_end = self.scroll_offset.y >= self.max_scroll_y
