@@ -33,3 +33,18 @@ def screen_text(app: Any) -> str:
     """What the terminal shows, as text, from the compositor."""
     rows = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
     return "\n".join(row.rstrip() for row in rows)
+
+
+def screen_colours(app: Any) -> str:
+    """What the terminal shows, each stretch of a line behind its colours: `[ink on paper bold]`."""
+    rows = []
+    for strip in app.screen._compositor.render_strips():
+        row, before = "", ""
+        for segment in strip:
+            style = segment.style
+            ink, paper = (colour.name if colour else "any" for colour in (style.color, style.bgcolor))
+            looks = f"{ink} on {paper}{' bold' if style.bold else ''}"
+            row += segment.text if looks == before else f"[{looks}]{segment.text}"
+            before = looks
+        rows.append(row.rstrip())
+    return "\n".join(rows)

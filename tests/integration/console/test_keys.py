@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from store.events import Kind
@@ -530,3 +532,38 @@ async def test_the_bell_rings_once_for_what_newly_needs_a_person(
 async def test_a_run_that_is_not_there_is_said(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(select="nobody") as console:
         await console.sees("There is no run and no agent called 'nobody'")
+
+
+async def test_a_groups_by_agent_and_enter_unfolds(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="c41f02") as console:
+        await console.sees("lead-enricher c41f02")
+        await console.press("a")
+        await console.sees("▸ lead-enricher ×2", "2 runs of lead-enricher", "enter unfolds them")
+        assert "dead01 killed" not in console.text.split("what needs you first")[0]
+
+        await console.press("enter")
+        await console.sees("▾ lead-enricher ×2", "enter folds them", "dead01 killed")
+        await console.press("j", "left")
+        await console.sees("▸ lead-enricher ×2")
+        assert console.app.state.model.groups[console.selected or ""].common.name == "lead-enricher"
+        await console.press("right")
+        await console.sees("▾ lead-enricher ×2")
+        await console.press("a")
+        await console.until(lambda: "lead-enricher ×2" not in console.text)
+
+
+async def test_a_key_on_a_group_acts_on_all_its_runs(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="c41f02") as console:
+        await console.sees("lead-enricher c41f02")
+        await console.press("a", "space")
+        await console.sees("2 marked")
+
+
+async def test_what_is_grouped_is_remembered(recorded: FleetMaker, open_console: Opener, tmp_path: Path) -> None:
+    remember = tmp_path / "console.json"
+    async with open_console(remember=remember) as console:
+        await console.sees("ticket-mailer")
+        await console.press("a")
+        await console.sees("lead-enricher ×2")
+    async with open_console(remember=remember) as console:
+        await console.sees("lead-enricher ×2")
