@@ -13,6 +13,7 @@ from runtime import logs
 from runtime.conclusion import Conclusion, conclude
 from runtime.core import Core, log
 from runtime.live import Ending, LiveRun, Outcome
+from runtime.policy.ruling import Level
 from runtime.process import end_tree
 from store.events import Kind
 from store.records import Json
@@ -26,6 +27,7 @@ LINGER_S = 10.0
 """How long a process may live on after its agent said it was complete."""
 RESTART_BASE_S = 0.5
 RESTART_CAP_S = 30.0
+STUCK_SHOWN = 5
 
 
 class Starter(Protocol):
@@ -95,7 +97,7 @@ class Endings:
             else:
                 grace_s = TERM_GRACE_S
                 await self._let_unwind(live)
-            await end_tree(live.run, live.process, grace_s=grace_s)
+            await end_tree(live.run, live.process, grace_s=grace_s, stuck=partial(self._stuck, live))
             await self._read_to_the_end(live)
         except Exception as error:
             log.exception("ending run %s: %s", live.run, error)
@@ -103,6 +105,20 @@ class Endings:
             self.ended(live)
         except Exception as error:
             log.exception("ending run %s: %s", live.run, error)
+
+    def _stuck(self, live: LiveRun, processes: list[str]) -> None:
+        """Say that the run is not over though it is being ended, and why."""
+        live.stuck = True
+        some = ", ".join(processes[:STUCK_SHOWN])
+        summary = f"cannot be ended: process {some}"
+        evidence: dict[str, Json] = {
+            "summary": f"SIGKILL does not end {some}: it belongs to another user, or sleeps in the kernel. "
+            "The run is over once it is gone.",
+            "figures": {"processes left": len(processes)},
+        }
+        body: dict[str, Json] = {"rule": "processes", "level": Level.WARN, "summary": summary, "reason": None}
+        self._core.record(live, Kind.RULING, body | {"note": "", "signature": "processes", "evidence": evidence})
+        log.warning("run %s %s", live.run, summary)
 
     async def _let_unwind(self, live: LiveRun) -> None:
         """An agent that hears its stop at the gate ends by itself; one that is elsewhere is asked at once."""
@@ -129,7 +145,7 @@ class Endings:
         self.read_spool(live)
         live.cancel_timers()
         live.waiting.clear()
-        live.token, live.ending_task = "", None
+        live.token, live.ending_task, live.stuck = "", None, False
         self._close_attempt(live)
         doubts = self._settle_intents(live)
         conclusion = conclude(

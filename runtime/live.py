@@ -162,6 +162,8 @@ class LiveRun:
     pause: PauseOrder | None = None
     ending: Ending | None = None
     ending_task: asyncio.Task[None] | None = None
+    stuck: bool = False
+    """Some of its processes cannot be ended; they are waited for, by a successor if need be."""
     timers: set[asyncio.TimerHandle] = field(default_factory=set)
     hold: asyncio.TimerHandle | None = None
     """When a held pause is parked."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,9 @@ MARKER = "AGENTWATCH_RUN"
 """The variable whose value names the run a process belongs to."""
 START_TIME_TOLERANCE_S = 0.05
 _PR_SET_CHILD_SUBREAPER = 36
+STUCK_AFTER_S = 10.0
+"""What lives on for so long after SIGKILL can only be waited for: it is another user's, or sleeps in the kernel."""
+STUCK_PAUSE_S = 5.0
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -134,10 +137,11 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-async def end_tree(run: str, leader: Process | None, *, grace_s: float) -> None:
+async def end_tree(run: str, leader: Process | None, *, grace_s: float, stuck: Callable[[list[str]], None]) -> None:
     """End every process of a run and return when none is left.
 
-    With a grace time they are asked first (SIGTERM, and SIGCONT so that a frozen one can hear it).
+    With a grace time they are asked first (SIGTERM, and SIGCONT so that a frozen one can hear it).  `stuck` is told
+    once which ones SIGKILL does not end.
     """
     if grace_s > 0:
         await _signal(run, leader, signal.SIGTERM)
@@ -147,10 +151,23 @@ async def end_tree(run: str, leader: Process | None, *, grace_s: float) -> None:
             if not await asyncio.to_thread(members, run, leader):
                 return
             await asyncio.sleep(0.05)
-    pause = 0.01
+    pause, began, told = 0.01, time.monotonic(), False
     while await _signal(run, leader, signal.SIGKILL):
-        await asyncio.sleep(pause)
+        if not told and time.monotonic() - began >= STUCK_AFTER_S:
+            told = True
+            stuck(await asyncio.to_thread(_described, run, leader))
+        await asyncio.sleep(STUCK_PAUSE_S if told else pause)
         pause = min(0.5, pause * 2)
+
+
+def _described(run: str, leader: Process | None) -> list[str]:
+    """Every live process of a run as a person tells them apart."""
+    told = []
+    for pid in members(run, leader):
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            told.append(f"{pid} ({process.name()}, of {process.username()})")
+    return told
 
 
 async def _signal(run: str, leader: Process | None, number: signal.Signals) -> int:

@@ -197,7 +197,7 @@ class Runtime:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and any(self._on_its_way(live) for live in core.lives.values()):
             await asyncio.sleep(LEAVE_POLL_S)
-        while left := [live for live in core.lives.values() if not core.run(live).frozen]:
+        while left := [live for live in core.lives.values() if not (core.run(live).frozen or live.stuck)]:
             # Those that were started or resumed meanwhile included.
             for live in left:
                 if live.ending is None:

@@ -36,7 +36,8 @@ class Kind(StrEnum):
     REPLAYED = "gate.replayed"
     """A call was answered from the record.  id, tool, args, of (id of the recorded action), result"""
     RULING = "ruling"
-    """rule, level (observe | warn | steer | pause | stop), reason?, summary, note?, evidence, signature?"""
+    """rule (a section of the policy, or `processes`: some cannot be ended), level (observe | warn | steer | pause |
+    stop), reason?, summary, note?, evidence, signature?"""
     ADVICE = "advice"
     """A note for the model was delivered.  note, by"""
     DOUBT = "action.doubt"
