@@ -11,12 +11,13 @@ from functools import partial
 from runtime import logs
 from runtime.core import Core
 from runtime.endings import Endings
+from runtime.freezing import Freezing
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
 from runtime.policy.config import Policy
 from runtime.policy.judge import Judge
 from runtime.policy.load import load
 from runtime.policy.ruling import Level, Ruling
-from runtime.process import Process, boot_id, freeze, spawn
+from runtime.process import Process, boot_id, spawn
 from store.events import Kind
 from store.journal import Attempt
 from store.launch import Launch, read_launch
@@ -33,6 +34,7 @@ class Lifecycle:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.endings = Endings(core, self.start)
+        self._freezing = Freezing(self._frozen)
         self.enlisted: Callable[[LiveRun], None] = lambda live: None
         """Told of every run that is brought into memory (set by the runtime)."""
         self.spawned: Callable[[LiveRun], None] = lambda live: None
@@ -65,7 +67,7 @@ class Lifecycle:
         core = self._core
         last = core.run(live).checkpoint
         live.checkpoint = checkpoint if checkpoint is not None else last.number if last else None
-        live.ending, live.exit, live.pause = None, None, None
+        live.ending, live.exit, live.pause, live.still = None, None, None, False
         core.move(live, Status.STARTING, cause, checkpoint=live.checkpoint)
         core.after_commit(partial(self._spawn, live, restarted))
 
@@ -145,7 +147,7 @@ class Lifecycle:
         self.shown_life(live, "its process lives")
         run = self._core.run(live)
         if run.status is Status.PAUSING and live.pause is not None and not run.sdk:
-            self._freeze(live)
+            self._freezing.ask(live, True)
 
     # --- rulings
 
@@ -192,7 +194,7 @@ class Lifecycle:
         if self._core.run(live).sdk:
             self.reach_pause(live)
         elif live.process is not None and asyncio.get_running_loop().time() - live.spawned_at >= HELLO_WAIT_S:
-            self._freeze(live)
+            self._freezing.ask(live, True)
 
     def waited_too_long(self, live: LiveRun, now: float) -> None:
         """Pause a run whose call was held by a breaker for longer than its policy allows."""
@@ -233,10 +235,11 @@ class Lifecycle:
         if self._core.run(live).held:
             self.park(live, "the hold time is over")
 
-    def _freeze(self, live: LiveRun) -> None:
+    def _frozen(self, live: LiveRun) -> None:
+        """Its processes stand still, unless it is being ended or goes on meanwhile."""
         order = live.pause
-        assert order is not None and live.process is not None
-        freeze(live.run, live.process, True)
+        if order is None or live.ending is not None or self._core.run(live).status is not Status.PAUSING:
+            return
         self._core.move(
             live, Status.PAUSED, f"frozen, asked by {order.by}",
             reason=order.reason, why=order.why, evidence=order.evidence, frozen=True,
@@ -265,9 +268,9 @@ class Lifecycle:
         if live.hold is not None:
             live.hold.cancel()
             live.timers.discard(live.hold)
-        if run.frozen and live.process is not None:
-            freeze(live.run, live.process, False)
         self._core.move(live, Status.RUNNING, cause)
+        if run.frozen or live.still:
+            self._core.after_commit(partial(self._freezing.ask, live, False))
         self.endings.let_go(live)
 
     def reviewed(self, live: LiveRun, cause: str, who: str) -> None:
@@ -289,5 +292,9 @@ class Lifecycle:
         body: dict[str, Json] = {"pid": attempt.pid, "process_started": attempt.process_started, "adopted": True}
         core.record(live, Kind.ATTEMPT_STARTED, body | {"checkpoint": live.checkpoint})
         core.later(live, HELLO_WAIT_S, partial(self._taken_for_silent, live))
-        if core.run(live).held:
+        run = core.run(live)
+        if run.held:
             self._hold(live)
+        if not (run.sdk or run.frozen or run.pause_asked):
+            # It may have been resumed by a runtime that died before its processes went on.
+            self._freezing.ask(live, False)

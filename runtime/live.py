@@ -162,6 +162,10 @@ class LiveRun:
     pause: PauseOrder | None = None
     ending: Ending | None = None
     ending_task: asyncio.Task[None] | None = None
+    still: bool = False
+    """Its processes are to stand still (SIGSTOP); a run that knows no gate is paused like that."""
+    freezing: asyncio.Task[None] | None = None
+    """Brings them to that."""
     stuck: bool = False
     """Some of its processes cannot be ended; they are waited for, by a successor if need be."""
     timers: set[asyncio.TimerHandle] = field(default_factory=set)

@@ -195,7 +195,9 @@ class Runtime:
                 live, PauseOrder(who, StopReason.USER_PAUSED, f"the runtime was stopped by {who}")
             )
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and any(self._on_its_way(live) for live in core.lives.values()):
+        while any(
+            live.freezing or (time.monotonic() < deadline and self._on_its_way(live)) for live in core.lives.values()
+        ):
             await asyncio.sleep(LEAVE_POLL_S)
         while left := [live for live in core.lives.values() if not (core.run(live).frozen or live.stuck)]:
             # Those that were started or resumed meanwhile included.

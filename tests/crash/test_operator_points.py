@@ -153,3 +153,17 @@ async def test_the_runtime_dies_while_a_held_run_is_resumed_from_an_older_checkp
     await crash.supervisor.ensure_runtime()
     await crash.until(run, lambda now: now.attempt == 2 and now.status is Status.COMPLETED)
     assert crash.lines("began") == ["0", "1"]
+
+
+async def test_an_agent_without_the_sdk_goes_on_though_the_runtime_that_resumed_it_dies(crash: CrashWorld) -> None:
+    await crash.faulty_runtime(what="commit", kind="run.status", to="running", nth=2, at="after", victim="runtime")
+    run = await crash.start(argv=("sh", "-c", "while :; do echo tick; sleep 0.02; done"))
+    await crash.until(run, lambda now: now.status is Status.RUNNING)
+    await crash.ask("pause", run)
+    await crash.until(run, lambda now: now.frozen)
+    size = len(crash.log(run))
+    await crash.insist("resume", run)
+    await crash.struck()
+    await crash.runtime_gone()
+    await crash.supervisor.ensure_runtime()
+    await crash.until(run, lambda now: now.status is Status.RUNNING and len(crash.log(run)) > size)

@@ -107,7 +107,7 @@ class Peer:
 class Desk:
     """One running run."""
 
-    def __init__(self, home: Home, policy: Policy | None = None) -> None:
+    def __init__(self, home: Home, policy: Policy | None = None, *, sdk: bool = True) -> None:
         home.create()
         self.core = Core(home, Journal(home))
         self.lifecycle = Lifecycle(self.core)
@@ -122,7 +122,8 @@ class Desk:
         self.rules = Rules()
         self.live.judge = self.rules  # type: ignore[assignment]
         self.core.move(self.live, Status.STARTING, "asked")
-        self.core.record(self.live, Kind.HELLO, {"pid": 0, "sdk": "desk", "goal": ""})
+        if sdk:
+            self.core.record(self.live, Kind.HELLO, {"pid": 0, "sdk": "desk", "goal": ""})
         self.core.move(self.live, Status.RUNNING, "it lives")
         self.core.flush()
 
