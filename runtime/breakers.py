@@ -31,18 +31,17 @@ class Breakers:
         self.let_out: Callable[[LiveRun, str], None] = lambda live, ident: None
         """Rules again on one held call (set by the gate)."""
         for name, body in core.journal.breakers().items():
-            # A probe of a runtime that is gone will never report.
-            self._breakers[name] = msgspec.structs.replace(msgspec.convert(body, Breaker), probing_since=None)
+            self._breakers[name] = msgspec.convert(body, Breaker).reread(core.steady.now())
 
     def ask(self, live: LiveRun, ident: str, name: str) -> float | None:
         """Let a call go out (None), or hold it; then when it will be asked about again (seconds since the epoch)."""
-        now = self._core.now()
+        now = self._core.steady.now()
         queue = self._queues.setdefault(name, [])
         after, permit = self._breakers.get(name, Breaker()).ask(now, live.policy.breaker)
         if permit is Permit.WAIT:
             if (live, ident) not in queue:
                 queue.append((live, ident))
-            return max(now, after.until)
+            return self._core.steady.shown(max(now, after.until))
         self._breakers[name] = after
         if (live, ident) in queue:
             queue.remove((live, ident))
@@ -57,7 +56,7 @@ class Breakers:
         name, section = permission.dependency, live.policy.breaker
         before = self.state(name)
         self._breakers[name] = self._breakers[name].told(
-            self._core.now(), ok, permission.permit, section, random.random()
+            self._core.steady.now(), ok, permission.permit, section, random.random()
         )
         self._dirty.add(name)
         if self.state(name) is not before or permission.permit is Permit.PROBE:
@@ -83,19 +82,15 @@ class Breakers:
 
     def state(self, name: str) -> BreakerState:
         """The state of a breaker, now."""
-        return self._breakers.get(name, Breaker()).state(self._core.now())
+        return self._breakers.get(name, Breaker()).state(self._core.steady.now())
 
     def is_open(self, name: str) -> bool:
         """Whether it is the breaker that says when the next call goes out."""
         return self.state(name) is not BreakerState.CLOSED
 
-    def opens_at(self, name: str) -> float:
-        """When the next probe may go out (seconds since the epoch)."""
-        return self._breakers.get(name, Breaker()).until
-
     def tick(self) -> None:
         """Let probes go out whose time has come, and save what changed."""
-        now = self._core.now()
+        now = self._core.steady.now()
         for name, queue in list(self._queues.items()):
             if queue and self.state(name) is not BreakerState.OPEN:
                 self._wake(name)
@@ -128,7 +123,7 @@ class Breakers:
         if what == "try":
             self._breakers[name], done = breaker.tried(), "the next call goes out as a probe"
         elif what == "open":
-            self._breakers[name], done = breaker.held(self._core.now()), "held open until it is reset"
+            self._breakers[name], done = breaker.held(self._core.steady.now()), "held open until it is reset"
         else:
             self._breakers[name], done = Breaker(), "closed; its calls go out"
         self._journal(name, f"{what} by {who}")
@@ -138,7 +133,7 @@ class Breakers:
     # --- the record
 
     def _journal(self, name: str, why: str) -> None:
-        breaker = self._breakers[name]
+        breaker = self._recorded(name)
         failed = sum(not ok for _, ok in breaker.recent)
         body: dict[str, Json] = {"name": name, "state": self.state(name), "why": why}
         body |= {"until": breaker.until, "failed": failed, "calls": len(breaker.recent)}
@@ -147,5 +142,9 @@ class Breakers:
         self._save(name)
 
     def _save(self, name: str) -> None:
-        self._core.journal.put_breaker(name, msgspec.to_builtins(self._breakers[name]))
+        self._core.journal.put_breaker(name, msgspec.to_builtins(self._recorded(name)))
         self._core.schedule_flush()
+
+    def _recorded(self, name: str) -> Breaker:
+        """A breaker as the record holds it: by the wall clock."""
+        return self._breakers[name].later(self._core.steady.shown(0.0))

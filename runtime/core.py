@@ -11,6 +11,7 @@ from functools import partial
 
 from runtime.live import LiveRun
 from runtime.policy.ruling import Ruling
+from runtime.steady import Steady
 from store.errors import StoreError
 from store.events import Kind
 from store.home import Home
@@ -31,6 +32,8 @@ class Core:
         self.journal = journal
         self.lives: dict[str, LiveRun] = {}
         self.secret = _secret(home)
+        self.steady = Steady()
+        """For what lasts a while; `now` is for the record."""
         self.trouble = ""
         """Why the record cannot be written; empty while it can."""
         self.on_rulings: Callable[[LiveRun, Iterable[Ruling]], None] = lambda live, rulings: None

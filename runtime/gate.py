@@ -235,7 +235,7 @@ class Gate:
             return True
         live.waiting[message.id] = call
         if not call.dependency:
-            call.dependency, call.since = name, self._core.now()
+            call.dependency, call.since = name, self._core.steady.now()
             why = f"{name} is down"
             body: dict[str, Json] = {"id": message.id, "tool": message.tool, "args": message.args, "why": why}
             self._core.record(live, Kind.HELD, body | {"until": until, "dependency": name})

@@ -196,8 +196,9 @@ class Lifecycle:
         elif live.process is not None and asyncio.get_running_loop().time() - live.spawned_at >= HELLO_WAIT_S:
             self._freezing.ask(live, True)
 
-    def waited_too_long(self, live: LiveRun, now: float) -> None:
+    def waited_too_long(self, live: LiveRun) -> None:
         """Pause a run whose call was held by a breaker for longer than its policy allows."""
+        now = self._core.steady.now()
         for call in live.waiting.values():
             limit_s = live.policy.retry.max_wait_s
             if call.dependency and live.pause is None and now - call.since > limit_s:

@@ -80,7 +80,7 @@ class Tries(msgspec.Struct, frozen=True):
     """Whether its caller can try it again."""
     count: int
     since: float
-    """When it was first allowed to begin."""
+    """When it was first allowed to begin, by the clock that nobody sets."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +93,7 @@ class Waiting:
     dependency: str = ""
     """Whose breaker holds it; empty where something else does."""
     since: float = 0.0
+    """By the clock that nobody sets."""
     behind: str = ""
     """Id of the action in flight with the same key, whose end it waits for; empty where it waits for none."""
 

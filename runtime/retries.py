@@ -27,7 +27,7 @@ class Retries:
         before = live.tries.pop(message.retry_of, None) if message.retry_of else None
         dependency = dependency_of(message.dependency, message.args) or message.tool
         if before is None:
-            live.tries[message.id] = Tries(dependency, message.retry, 1, self._core.now())
+            live.tries[message.id] = Tries(dependency, message.retry, 1, self._core.steady.now())
         else:
             live.tries[message.id] = msgspec.structs.replace(before, count=before.count + 1)
 
@@ -50,7 +50,7 @@ class Retries:
             described(failure),
             idempotent=action.idempotent,
             tries=tries.count,
-            waited_s=self._core.now() - tries.since,
+            waited_s=self._core.steady.now() - tries.since,
             bucket=live.buckets.get(tries.dependency) or Bucket.full(section),
             section=section,
             chance=random.random(),

@@ -143,7 +143,7 @@ class Runtime:
 
     def _look_after(self, live: LiveRun, now: float) -> None:
         self._lifecycle.apply(live, live.judge.tick(now))
-        self._lifecycle.waited_too_long(live, now)
+        self._lifecycle.waited_too_long(live)
         self._gate.look_after(live)
         self._look_at_log(live)
 

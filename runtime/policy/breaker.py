@@ -34,7 +34,10 @@ class Permit(StrEnum):
 
 
 class Breaker(msgspec.Struct, frozen=True):
-    """All that is known of a dependency.  Every change gives a new breaker; times are seconds since the epoch."""
+    """All that is known of a dependency.  Every change gives a new breaker; times are seconds since the epoch.
+
+    They are those of a clock that nobody sets, save in the record.
+    """
 
     recent: tuple[tuple[float, bool], ...] = ()
     """The latest calls that ended while it was closed: when, and whether they went well."""
@@ -104,6 +107,25 @@ class Breaker(msgspec.Struct, frozen=True):
     def held(self, now: float) -> Breaker:
         """Open until an operator resets it."""
         return replace(self, opened_at=now, until=now, held_open=True, probing_since=None, probes=())
+
+    def later(self, by_s: float) -> Breaker:
+        """The same by a clock that shows so many seconds more."""
+        return replace(
+            self,
+            recent=tuple((at + by_s, ok) for at, ok in self.recent),
+            opened_at=None if self.opened_at is None else self.opened_at + by_s,
+            until=self.until + by_s if self.until else 0.0,
+            probing_since=None if self.probing_since is None else self.probing_since + by_s,
+        )
+
+    def reread(self, now: float) -> Breaker:
+        """The breaker as a runtime that begins takes it from the record.
+
+        A probe of a runtime that is gone will never report.  Where the clock was set back meanwhile nothing lies in the
+        future, and it stays open for no longer than it was to.
+        """
+        back_s = max(0.0, max((at for at, _ in self.recent), default=0.0) - now, (self.opened_at or 0.0) - now)
+        return replace(self.later(-back_s) if back_s else self, probing_since=None)
 
     def _opened(self, now: float, section: Breaking, chance: float) -> Breaker:
         for_s = min(section.longest_open_s, section.open_s * 2.0 ** min(self.opens, 32))

@@ -25,6 +25,7 @@ from runtime.policy.config import DEFAULT, Policy, Retry
 from runtime.policy.judge import Judge
 from runtime.policy.retry import Again
 from runtime.retries import Retries
+from runtime.steady import Steady
 from store.launch import Launch
 from store.records import Action, Run
 from store.states import Status
@@ -48,11 +49,9 @@ class Clockwork:
 
     def __init__(self) -> None:
         self.time = 0.0
+        self.steady = Steady(lambda: self.time, lambda: self.time)
         self.journal = Silent()
         self.told: list[tuple[float, str]] = []
-
-    def now(self) -> float:
-        return self.time
 
     def record_home(self, kind: str, body: dict[str, Any]) -> None:
         self.told.append((self.time, str(body["state"])))
