@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,9 @@ from runtime.live import LiveRun, Permission
 from runtime.policy.breaker import Breaker, BreakerState, Permit
 from store.events import Kind
 from store.records import Json
+
+MOST_BREAKERS = 1000
+"""That are remembered: a crawler leans on more hosts than anybody looks at."""
 
 SAVE_EVERY_S = 5.0
 """A breaker that did not change its state is saved this often at most: its window of calls is no more than a hint."""
@@ -24,27 +28,26 @@ class Breakers:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._breakers: dict[str, Breaker] = {}
-        self._queues: dict[str, list[tuple[LiveRun, str]]] = {}
+        self._users: dict[str, str] = {}
+        """By dependency, the longest unused first: the run that leaned on it last."""
+        self._queues: dict[str, dict[tuple[LiveRun, str], None]] = {}
         """Held calls by dependency, oldest first: the run and the id of its call."""
         self._dirty: set[str] = set()
         self._saved_at = 0.0
         self.let_out: Callable[[LiveRun, str], None] = lambda live, ident: None
         """Rules again on one held call (set by the gate)."""
         for name, body in core.journal.breakers().items():
-            self._breakers[name] = msgspec.convert(body, Breaker).reread(core.steady.now())
+            self._put(name, "", msgspec.convert(body, Breaker).reread(core.steady.now()))
 
     def ask(self, live: LiveRun, ident: str, name: str) -> float | None:
         """Let a call go out (None), or hold it; then when it will be asked about again (seconds since the epoch)."""
         now = self._core.steady.now()
-        queue = self._queues.setdefault(name, [])
         after, permit = self._breakers.get(name, Breaker()).ask(now, live.policy.breaker)
         if permit is Permit.WAIT:
-            if (live, ident) not in queue:
-                queue.append((live, ident))
+            self._queues.setdefault(name, {})[live, ident] = None
             return self._core.steady.shown(max(now, after.until))
-        self._breakers[name] = after
-        if (live, ident) in queue:
-            queue.remove((live, ident))
+        self._put(name, live.run, after)
+        self.leave(live, ident, name)
         live.permissions[ident] = Permission(name, permit)
         return None
 
@@ -54,16 +57,15 @@ class Breakers:
         if permission is None:
             return
         name, section = permission.dependency, live.policy.breaker
-        before = self.state(name)
-        self._breakers[name] = self._breakers[name].told(
-            self._core.steady.now(), ok, permission.permit, section, random.random()
-        )
+        before, known = self.state(name), self._breakers.get(name, Breaker())
+        after = known.told(self._core.steady.now(), ok, permission.permit, section, random.random())
+        self._put(name, live.run, after)
         self._dirty.add(name)
         if self.state(name) is not before or permission.permit is Permit.PROBE:
             self._journal(
                 name, "a probe succeeded" if ok else "a probe failed" if before is not BreakerState.CLOSED else ""
             )
-        if self._queues.get(name):
+        if name in self._queues:
             # After what is being dealt with now: the ended call's own answer comes first.
             asyncio.get_running_loop().call_soon(self._wake, name)
 
@@ -71,14 +73,17 @@ class Breakers:
         """A run's processes are gone: its calls say nothing any more, and none of them waits."""
         for ident in list(live.permissions):
             self.told(live, ident, None)
-        for name, queue in self._queues.items():
-            self._queues[name] = [entry for entry in queue if entry[0] is not live]
+        for name, queue in list(self._queues.items()):
+            for held in [held for held in queue if held[0] is live]:
+                self.leave(*held, name)
 
     def leave(self, live: LiveRun, ident: str, name: str) -> None:
-        """A held call waits for something else from now on."""
-        queue = self._queues.get(name, [])
-        if (live, ident) in queue:
-            queue.remove((live, ident))
+        """A call is held by this breaker no more."""
+        queue = self._queues.get(name)
+        if queue is not None:
+            queue.pop((live, ident), None)
+            if not queue:
+                del self._queues[name]
 
     def state(self, name: str) -> BreakerState:
         """The state of a breaker, now."""
@@ -91,8 +96,8 @@ class Breakers:
     def tick(self) -> None:
         """Let probes go out whose time has come, and save what changed."""
         now = self._core.steady.now()
-        for name, queue in list(self._queues.items()):
-            if queue and self.state(name) is not BreakerState.OPEN:
+        for name in list(self._queues):
+            if self.state(name) is not BreakerState.OPEN:
                 self._wake(name)
         if self._dirty and now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now
@@ -103,14 +108,13 @@ class Breakers:
     def _wake(self, name: str) -> None:
         """Ask again for held calls, oldest first, until one has to wait."""
         for live, ident in list(self._queues.get(name, ())):
-            if ident not in live.waiting:
-                self._queues[name].remove((live, ident))
-                continue
-            if live.pause is not None or live.ending is not None or self._core.run(live).at_rest:
-                # Ruled on again when its run goes on: nobody else's call waits for that.
+            gone = ident not in live.waiting
+            if gone or live.pause is not None or live.ending is not None or self._core.run(live).at_rest:
+                # What waits is ruled on again when its run goes on: nobody else's call waits for that.
+                self.leave(live, ident, name)
                 continue
             self.let_out(live, ident)
-            if (live, ident) in self._queues[name]:
+            if (live, ident) in self._queues.get(name, ()):
                 return
 
     # --- an operator
@@ -121,14 +125,36 @@ class Breakers:
         if breaker is None:
             return None
         if what == "try":
-            self._breakers[name], done = breaker.tried(), "the next call goes out as a probe"
+            after, done = breaker.tried(), "the next call goes out as a probe"
         elif what == "open":
-            self._breakers[name], done = breaker.held(self._core.steady.now()), "held open until it is reset"
+            after, done = breaker.held(self._core.steady.now()), "held open until it is reset"
         else:
-            self._breakers[name], done = Breaker(), "closed; its calls go out"
+            after, done = Breaker(), "closed; its calls go out"
+        self._breakers[name] = after
         self._journal(name, f"{what} by {who}")
         self._wake(name)
         return done
+
+    # --- how many there are
+
+    def _put(self, name: str, run: str, breaker: Breaker) -> None:
+        self._breakers[name] = breaker
+        self._users.pop(name, None)
+        self._users[name] = run
+        while len(self._breakers) > MOST_BREAKERS and self._forget_one(name):
+            pass
+
+    def _forget_one(self, kept: str) -> bool:
+        """Forget what the run that leans on most of all used longest ago; False if there is nothing to be forgotten."""
+        (greedy, _), *_ = Counter(self._users.values()).most_common(1)
+        for name, run in self._users.items():
+            if run == greedy and name != kept and name not in self._queues and not self._breakers[name].held_open:
+                del self._breakers[name], self._users[name]
+                self._dirty.discard(name)
+                self._core.journal.drop_breaker(name)
+                self._core.schedule_flush()
+                return True
+        return False
 
     # --- the record
 

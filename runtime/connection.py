@@ -29,6 +29,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray(READ_BYTES)
         self._partial = bytearray()
+        self._held = False
+        self._full = False
         self.run: str | None = None
         """The run it speaks for, once its hello was accepted."""
         self.pid = 0
@@ -96,9 +98,24 @@ class Connection(asyncio.BufferedProtocol):
 
     def hold_reading(self, hold: bool) -> None:
         """Stop or go on reading: while nothing can be written, nothing more is taken in."""
-        if self._transport is None:
+        self._held = hold
+        self._steer()
+
+    def pause_writing(self) -> None:
+        # The peer does not read what it is answered: nothing more is taken from it until it does, or its answers would
+        # heap up here.
+        self._full = True
+        self._steer()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._steer()
+
+    def _steer(self) -> None:
+        transport, read = self._transport, not (self._held or self._full)
+        if transport is None or transport.is_closing() or read == transport.is_reading():
             return
-        if hold and self._transport.is_reading():
-            self._transport.pause_reading()
-        elif not hold and not self._transport.is_reading() and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if read:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()

@@ -11,10 +11,10 @@ import msgspec
 from runtime import wire
 from runtime.breakers import Breakers
 from runtime.connection import Connection
-from runtime.core import Core
+from runtime.core import Core, log
 from runtime.ends import Ends
 from runtime.lifecycle import Lifecycle
-from runtime.live import LiveRun, Waiting
+from runtime.live import LiveRun, Waiting, remember
 from runtime.policy.canonical import call_digest
 from runtime.policy.dependency import dependency_of
 from runtime.process import start_time
@@ -81,6 +81,9 @@ class Gate:
 
     def _take(self, live: LiveRun, connection: Connection, message: wire.Message, raw: bytes) -> None:
         match message:
+            case wire.ActionBegin() | wire.StepBegin() | wire.Checkpoint() if why := live.crowded(len(raw)):
+                log.warning("run %s, process %s is cut off: %s", live.run, connection.pid, why)
+                connection.refuse(why)
             case wire.ActionBegin() | wire.StepBegin():
                 self._begin(live, Waiting(connection, message, raw))
             case wire.ActionEnd():
@@ -319,7 +322,7 @@ class Gate:
         return True
 
     def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, recorded: Action) -> None:
-        live.replayed[message.id] = recorded
+        remember(live.replayed, message.id, recorded)
         live.tries.pop(message.retry_of or "", None)
         body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
         event = self._core.record(live, Kind.REPLAYED, body)
@@ -380,7 +383,7 @@ class Gate:
             attempt=run.attempt,
         )
         covers = live.ends.get(message.covers or "", live.began_seq)
-        live.saved[message.id] = ref.number
+        remember(live.saved, message.id, ref.number)
         live.ends = {ident: seq for ident, seq in live.ends.items() if seq >= covers}
         live.replayable = [action for action in live.replayable if action.kept]
         self._core.journal.put_checkpoint(live.run, ref, covers, state.decode("utf-8"))

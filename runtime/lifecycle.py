@@ -24,6 +24,8 @@ from store.launch import Launch, read_launch
 from store.records import Event, Json
 from store.states import Status, StopReason
 
+MOST_NOTES = 100
+"""For a model that has asked for nothing for long."""
 HELLO_WAIT_S = 3.0
 """A process that has said nothing for so long is taken for one without the SDK."""
 
@@ -160,7 +162,7 @@ class Lifecycle:
             if live.ending is not None or self._core.run(live).at_rest:
                 continue
             if ruling.level is Level.STEER:
-                live.notes.append(ruling.note or ruling.summary)
+                live.notes = [*live.notes, ruling.note or ruling.summary][-MOST_NOTES:]
             elif ruling.level is Level.PAUSE and ruling.reason is not None:
                 self.ask_pause(live, PauseOrder(ruling.rule, ruling.reason, ruling.summary, dict(ruling.evidence)))
             elif ruling.level is Level.STOP and ruling.reason is not None:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -20,8 +21,14 @@ from store.launch import Launch
 from store.records import Action, Json
 from store.states import StopReason
 
-REMEMBERED_ENDS = 10_000
-"""A checkpoint covers one of an attempt's latest ends; an older one is taken for the attempt's beginning."""
+REMEMBERED = 10_000
+"""Of what an attempt did: a checkpoint covers one of its latest ends, and only what was asked lately is asked again."""
+MOST_AT_ONCE = 10_000
+"""Calls of a run that wait or are in flight."""
+MOST_WAITING_BYTES = 64 * 1024 * 1024
+"""Of requests of a run that wait."""
+
+T = TypeVar("T")
 
 
 class PauseOrder(msgspec.Struct, frozen=True):
@@ -83,6 +90,14 @@ class Tries(msgspec.Struct, frozen=True):
     """When it was first allowed to begin, by the clock that nobody sets."""
 
 
+def remember(memory: dict[str, T], name: str, value: T, most: int = REMEMBERED) -> None:
+    """Keep a value, and forget the oldest one where there are too many."""
+    memory.pop(name, None)
+    memory[name] = value
+    if len(memory) > most:
+        del memory[next(iter(memory))]
+
+
 @dataclass(slots=True, eq=False)
 class Waiting:
     """A call that waits at the gate for its final answer."""
@@ -139,6 +154,8 @@ class LiveRun:
     """Successes that bear a key: each names one action for the run's life."""
     replayed: dict[str, Action] = field(default_factory=dict)
     """What each replayed call of this attempt was answered with, should it be sent again."""
+    came_bytes: int = 0
+    """At least as many as the calls that wait have."""
     questions: dict[str, Question] = field(default_factory=dict)
     """What waits for a person's answer, by action id."""
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -177,14 +194,22 @@ class LiveRun:
 
     def ended(self, ident: str, seq: int) -> None:
         """Remember the event of an end, should a checkpoint cover it."""
-        self.ends[ident] = seq
-        if len(self.ends) > REMEMBERED_ENDS:
-            del self.ends[next(iter(self.ends))]
+        remember(self.ends, ident, seq)
 
     def cleared(self, ident: str) -> Action | None:
         """An action is in flight no more."""
         self.doers.pop(ident, None)
         return self.actions.pop(ident, None)
+
+    def crowded(self, came_bytes: int) -> str:
+        """Why one more request of so many bytes is too much; empty where it is not."""
+        if len(self.waiting) + len(self.actions) >= MOST_AT_ONCE:
+            return f"more than {MOST_AT_ONCE} calls at once"
+        self.came_bytes += came_bytes
+        if self.came_bytes > MOST_WAITING_BYTES:
+            # Most of what came since has been answered: now it is counted.
+            self.came_bytes = came_bytes + sum(len(call.raw) for call in self.waiting.values())
+        return "too many bytes in calls that wait" if self.came_bytes > MOST_WAITING_BYTES else ""
 
     @property
     def in_the_middle(self) -> list[Action]:

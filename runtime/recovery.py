@@ -8,7 +8,7 @@ from runtime import wire
 from runtime.core import Core, log
 from runtime.gate import Gate
 from runtime.lifecycle import Lifecycle
-from runtime.live import Ending, LiveRun, Outcome, PauseOrder
+from runtime.live import Ending, LiveRun, Outcome, PauseOrder, remember
 from runtime.policy.config import Policy
 from runtime.policy.load import load
 from runtime.process import Process, boot_id, is_alive
@@ -179,10 +179,10 @@ def _remember(live: LiveRun, event: Event, done: dict[str, Action]) -> None:
     if event.kind == Kind.ATTEMPT_STARTED and not body.get("adopted"):
         live.began_seq, live.checkpoint = event.seq, body.get("checkpoint")
     elif event.kind == Kind.ACTION_END:
-        live.ends[body["id"]] = event.seq
+        live.ended(body["id"], event.seq)
     elif event.kind == Kind.CHECKPOINT:
-        live.saved[body["id"]] = body["number"]
+        remember(live.saved, body["id"], body["number"])
     elif event.kind == Kind.STEP_BEGIN:
         live.step_id = body["id"]
     elif event.kind == Kind.REPLAYED and body["of"] in done:
-        live.replayed[body["id"]] = done[body["of"]]
+        remember(live.replayed, body["id"], done[body["of"]])

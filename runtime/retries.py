@@ -9,11 +9,13 @@ import msgspec
 
 from runtime import wire
 from runtime.core import Core
-from runtime.live import LiveRun, Tries
+from runtime.live import LiveRun, Tries, remember
 from runtime.policy.dependency import dependency_of
 from runtime.policy.retry import Again, Bucket, Over, fault_of, rule_retry
 from store.records import Action, Json
 from store.states import StopReason
+
+MOST_BUCKETS = 1000
 
 
 class Retries:
@@ -27,9 +29,10 @@ class Retries:
         before = live.tries.pop(message.retry_of, None) if message.retry_of else None
         dependency = dependency_of(message.dependency, message.args) or message.tool
         if before is None:
-            live.tries[message.id] = Tries(dependency, message.retry, 1, self._core.steady.now())
+            tries = Tries(dependency, message.retry, 1, self._core.steady.now())
         else:
-            live.tries[message.id] = msgspec.structs.replace(before, count=before.count + 1)
+            tries = msgspec.structs.replace(before, count=before.count + 1)
+        remember(live.tries, message.id, tries)
 
     def succeeded(self, live: LiveRun, ident: str) -> None:
         """A success gives a part of a retry back."""
@@ -57,7 +60,7 @@ class Retries:
             breaker_open=breaker_open(tries.dependency),
         )
         if isinstance(ruled, Again):
-            live.buckets[tries.dependency] = ruled.bucket
+            remember(live.buckets, tries.dependency, ruled.bucket, MOST_BUCKETS)
         else:
             live.tries.pop(action.id, None)
             # An operator who lets the run go on gives it a fresh start with that dependency.

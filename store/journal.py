@@ -303,6 +303,10 @@ class Journal:
         """Queue the state of a breaker."""
         self._statements.append(("INSERT OR REPLACE INTO breakers VALUES (?, ?)", (name, _encode(body).decode())))
 
+    def drop_breaker(self, name: str) -> None:
+        """Queue the removal of a breaker."""
+        self._statements.append(("DELETE FROM breakers WHERE name = ?", (name,)))
+
     def breakers(self) -> dict[str, dict[str, Json]]:
         """Every durable breaker by name, as `runtime.policy.breaker.Breaker` in JSON."""
         rows = self._db.execute("SELECT name, body FROM breakers").fetchall()

@@ -35,15 +35,16 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.reading = True
+        self.closed = False
 
     def write(self, data: Any) -> None:
         self.written += data
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed
 
     def close(self) -> None:
-        pass
+        self.closed = True
 
     def is_reading(self) -> bool:
         return self.reading

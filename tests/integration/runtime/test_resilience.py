@@ -243,3 +243,27 @@ async def test_a_run_started_while_the_runtime_leaves_is_paused_too(world: World
         assert time.monotonic() < deadline, world.runtime_log()
         await asyncio.sleep(0.02)
     assert (await world.run(second)).status is Status.PAUSED
+
+
+NEVER_READS = """
+raw = Raw()
+raw.socket.settimeout(1.0)
+said = 0
+try:
+    for said in range(300_000):
+        raw.say(t="action.withdraw", id=f"w{said}")
+except TimeoutError:
+    note(HERE / "blocked", str(said))
+raw.socket.settimeout(None)
+wait_for(HERE / "enough")
+"""
+
+
+async def test_an_agent_that_never_reads_is_read_no_more_and_others_are(world: World) -> None:
+    run = await world.start(NEVER_READS)
+    await world.file("blocked")
+    assert int(world.lines("blocked")[0]) < 50_000
+    good = await world.start("raw = Raw()\nraw.step(1)\nraw.complete()")
+    assert (await world.rest(good)).status is Status.COMPLETED
+    world.touch("enough")
+    assert (await world.rest(run)).status is Status.COMPLETED

@@ -40,6 +40,9 @@ class Silent:
     def breakers(self) -> dict[str, Any]:
         return {}
 
+    def drop_breaker(self, name: str) -> None:
+        pass
+
     def put_breaker(self, name: str, body: dict[str, Any]) -> None:
         pass
 
