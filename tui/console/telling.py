@@ -298,6 +298,20 @@ def _command(body: dict[str, Json]) -> Told:
     return "", f"{body.get('who')} asked: {body.get('kind')}: {verb}: {body.get('message')}", ""
 
 
+def _judged(body: dict[str, Json]) -> Told:
+    """The question is always the same; what it cost stands with the answer, for it comes out of a budget of its own."""
+    verdict, steps = str(body.get("verdict")), body.get("steps") or []
+    answers = {"closer": "yes", "not_closer": "no", "failed": "no answer"}
+    why = f": {body['why']}" if body.get("why") else ""
+    cited = f" (steps {', '.join(map(str, steps))})" if isinstance(steps, list) and steps else ""
+    tokens = (body.get("input_tokens") or 0) + (body.get("output_tokens") or 0)
+    cost = f" · {formats.count(tokens)} tokens" if tokens else ""
+    cost += f", {formats.money(body['cost_usd'])}" if body.get("cost_usd") else ""
+    asked = f"{body.get('model') or 'a model'} was asked at step {body.get('through')} whether it comes closer"
+    mark, tone = ("warned", "warn") if verdict == "not_closer" else ("", "dim")
+    return mark, f"{asked}: {answers.get(verdict, verdict)}{cited}{why}{cost}", tone
+
+
 def _held(body: dict[str, Json]) -> Told:
     until = body.get("until")
     tail = f", until {formats.clock(until)}" if isinstance(until, int | float) else ""
@@ -335,6 +349,7 @@ _TELLERS: dict[str, Callable[[dict[str, Json]], Told]] = {
     Kind.COMMAND: _command,
     Kind.GRANTED: lambda body: ("", f"limits raised: {brief(body.get('limits'))}", ""),
     Kind.ACCEPTED: lambda body: ("", "this repetition was accepted", ""),
+    Kind.JUDGED: _judged,
     Kind.STEP_BEGIN: lambda body: ("", f"step {body.get('n')} {body.get('name') or ''}".rstrip(), "dim"),
     Kind.TASK: lambda body: ("", f"task: {body.get('name')}", ""),
     Kind.PROGRESS: _progress,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from store.events import Kind
 from store.home import Home
 from store.states import Status
 
@@ -160,6 +161,17 @@ def test_events_are_listed_oldest_first(cli: Cli, past: Past) -> None:
     assert [one["kind"] for one in json_of(cli("events", run, "--json", "--last", "2"))] == ["run.status", "step.begin"]
     _code, out, _err = cli("events", run)
     assert [line.split()[2] for line in out.splitlines()] == [one["kind"] for one in listed]
+
+
+def test_what_a_model_judged_is_a_line_of_the_events(cli: Cli, past: Past) -> None:
+    run = past.run("d810aaaaaaaa")
+    said = {"verdict": "not_closer", "why": "It went round.", "steps": [2, 3], "through": 3, "seq": 5}
+    cost = {"model": "judge-1", "input_tokens": 1200, "output_tokens": 40, "cost_usd": 0.02}
+    past.journal.append(run, 1, Kind.JUDGED, said | cost)
+    past.journal.flush()
+    _code, out, _err = cli("events", run, "--last", "1")
+    for part in ("judge-1", "whether it comes closer: no", "It went round.", "steps 2, 3", "1k tokens", "$0.02"):
+        assert part in out
 
 
 def test_a_long_past_is_listed_whole(cli: Cli, past: Past) -> None:

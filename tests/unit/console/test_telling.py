@@ -61,6 +61,34 @@ def test_an_end_without_its_begin_is_told_too() -> None:
     assert [(entry.what, entry.step) for entry in story.entries] == [("get", 2)]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            {"verdict": "not_closer", "why": "it reads one page again.", "steps": [4, 7], "cost_usd": 0.0123},
+            "small-model was asked at step 9 whether it comes closer: no (steps 4, 7): it reads one page again."
+            " · 930 tokens, $0.01",
+        ),
+        (
+            {"verdict": "closer", "why": "a new file.", "steps": [8], "cost_usd": 0.0},
+            "small-model was asked at step 9 whether it comes closer: yes (steps 8): a new file. · 930 tokens",
+        ),
+        (
+            {"verdict": "unclear", "why": "", "steps": []},
+            "small-model was asked at step 9 whether it comes closer: unclear · 930 tokens",
+        ),
+        (
+            {"verdict": "failed", "why": "timed out", "steps": [], "input_tokens": 0, "output_tokens": 0},
+            "small-model was asked at step 9 whether it comes closer: no answer: timed out",
+        ),
+    ],
+)
+def test_what_a_model_was_asked_is_told_with_its_answer_and_its_cost(said: dict[str, Any], told: str) -> None:
+    asked = {"model": "small-model", "through": 9, "seq": 40, "input_tokens": 900, "output_tokens": 30}
+    (entry,) = Story([event(41, Kind.JUDGED, **asked | said)]).entries
+    assert entry.what == told
+
+
 def test_every_kind_of_event_can_be_told_with_an_empty_body() -> None:
     for kind in Kind:
         Story([event(1, kind)])
