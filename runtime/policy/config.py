@@ -315,6 +315,30 @@ class Timeout(Section, frozen=True):
     """The run since it was started or last resumed."""
 
 
+class Redaction(Section, frozen=True):
+    """What is hidden before anything is recorded."""
+
+    on: bool = True
+    """Whether anything is hidden."""
+    fields: tuple[str, ...] = ()
+    """Names of fields whose values are hidden whole, besides those that are known to hold secrets."""
+    patterns: tuple[str, ...] = ()
+    """Regular expressions: what they find in a text is hidden, or of it their first group."""
+    keep: tuple[str, ...] = ()
+    """Names of fields that are known to hold secrets, and do not here."""
+
+    def disorder(self) -> list[str]:
+        wrong = []
+        for pattern in self.patterns:
+            try:
+                if re.compile(pattern).search(""):
+                    wrong.append(f"the pattern {pattern!r} matches an empty text, and so would hide nothing everywhere")
+            except re.error as error:
+                wrong.append(f"{pattern!r} is no regular expression: {error}")
+        both = sorted({*self.fields} & {*self.keep})
+        return wrong + [f"{field!r} stands in fields and in keep" for field in both]
+
+
 class Pause(Section, frozen=True):
     """What becomes of a run that is paused."""
 
@@ -357,6 +381,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     home_budget: SharedBudget = SharedBudget()
     judge: ModelJudge = ModelJudge()
     timeout: Timeout = Timeout()
+    redaction: Redaction = Redaction()
     pause: Pause = Pause()
     gate: Gate = Gate()
 

@@ -33,8 +33,10 @@ def keys_of_the_code() -> dict[str, str]:
 
 
 def _printed(value: object) -> str:
-    if value is None or value == {}:
+    if value is None or value in ({}, ()):
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
     return f"{value:g}" if isinstance(value, int | float) else str(value)
