@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 import os
 import time
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from runtime.live import LiveRun
+from runtime.policy.config import DEFAULT, Policy
+from runtime.policy.redaction import Redactor
 from runtime.policy.ruling import Ruling
 from runtime.steady import Steady
 from store.errors import StoreError
@@ -38,6 +41,8 @@ class Core:
         """Why the record cannot be written; empty while it can."""
         self.on_rulings: Callable[[LiveRun, Iterable[Ruling]], None] = lambda live, rulings: None
         self._flush_due = False
+        self._redactors: dict[str, Redactor] = {}
+        journal.clean = self.clean
 
     def run(self, live: LiveRun) -> Run:
         """The run as recorded so far."""
@@ -60,6 +65,21 @@ class Core:
         self.schedule_flush()
         if rulings := live.judge.feed(event):
             self.on_rulings(live, rulings)
+
+    def hide(self, run: str, policy: Policy) -> None:
+        """From now on record nothing of a run that its policy takes for a secret."""
+        self._redactors[run] = Redactor(policy.redaction, self.redact_key(run))
+
+    def clean(self, run: str, raw: bytes) -> bytes:
+        """Return a line of JSON without the secrets of a run: `raw` itself where it holds none."""
+        redactor = self._redactors.get(run)
+        if redactor is None:
+            redactor = Redactor(DEFAULT.redaction, self.redact_key(run))
+        return redactor.clean(raw)
+
+    def redact_key(self, run: str) -> str:
+        """What the marks of a run's secrets are made with."""
+        return hmac.new(self.secret, f"redact {run}".encode(), "sha256").hexdigest()
 
     def record_home(self, kind: Kind, body: dict[str, Json], run: str = "") -> Event:
         """Queue an event of the whole home, or of a run that does not live."""

@@ -98,6 +98,9 @@ class Ends:
         if ended.key is not None:
             live.keyed[ended.key] = ended
         live.ended(action.id, ended.seq)
+        if body.get("result") != message.result:
+            # A secret was taken out of it: what is left is not what the agent would have to be given again.
+            ended = msgspec.structs.replace(ended, result=body.get("result"), unavailable=True)
         self._core.journal.put_action(ended)
         self._core.record(live, Kind.ACTION_END, body, raw)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from functools import partial
 
 import msgspec
@@ -80,6 +79,9 @@ class Gate:
         self._core.later(live, ASK_AGAIN_S, partial(self._review.moot, live))
 
     def _take(self, live: LiveRun, connection: Connection, message: wire.Message, raw: bytes) -> None:
+        """Go on with the message as it is, of which `raw` alone, without its secrets, is recorded."""
+        if not isinstance(message, wire.Checkpoint | wire.UsageAdded):
+            raw = self._core.clean(live.run, raw)
         match message:
             case wire.ActionBegin() | wire.StepBegin() | wire.Checkpoint() if why := live.crowded(len(raw)):
                 log.warning("run %s, process %s is cut off: %s", live.run, connection.pid, why)
@@ -144,12 +146,12 @@ class Gate:
             v=wire.VERSION,
             run=live.run,
             attempt=run.attempt,
-            goal=run.goal,
+            goal=live.launch.goal or run.goal,
             checkpoint={"number": ref.number, "step": ref.step, "label": ref.label} if ref else None,
             state=found.state if found and message.state else None,
             in_flight=[{"id": a.id, "tool": a.tool, "args": a.args} for a in live.in_the_middle],
             advice=notes,
-            redact_key=hmac.new(self._core.secret, f"redact {live.run}".encode(), "sha256").hexdigest(),
+            redact_key=self._core.redact_key(live.run),
         )
 
     # --- begins
@@ -272,13 +274,13 @@ class Gate:
         self._begin(live, call)
 
     def _intend(self, live: LiveRun, connection: Connection, message: wire.ActionBegin, raw: bytes) -> None:
-        run = self._core.run(live)
+        run, body = self._core.run(live), msgspec.json.decode(raw)
         action = Action(
             run=live.run,
             id=message.id,
             attempt=run.attempt,
             tool=message.tool,
-            args=message.args,
+            args=body["args"],
             digest=call_digest(self._core.secret, message.tool, message.args) if message.recorded else "",
             key=message.key,
             idempotent=not message.recorded,
@@ -292,7 +294,7 @@ class Gate:
         live.doers[action.id] = connection
         self._retries.began(live, message)
         self._core.journal.put_action(action)
-        self._core.record(live, Kind.ACTION_BEGIN, msgspec.json.decode(raw), raw)
+        self._core.record(live, Kind.ACTION_BEGIN, body, raw)
 
     def _closed_for_now(self, live: LiveRun) -> bool:
         return live.pause is not None or self._core.run(live).status in (Status.PAUSED, Status.NEEDS_REVIEW)

@@ -56,6 +56,7 @@ class Lifecycle:
         core = self._core
         run = core.journal.runs[launch.run]
         policy = policy.with_limits(run.granted)
+        core.hide(launch.run, policy)
         if history is None:
             core.flush()
             history = core.journal.events_of(launch.run, Judge(policy, run).horizon)

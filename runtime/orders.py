@@ -129,6 +129,7 @@ class Orders:
         policy = load(launch.policy)
         body: dict[str, Json] = {"agent": launch.agent, "goal": launch.goal, "command": list(launch.argv)}
         body |= {"cwd": launch.cwd, "restart": launch.restart, "limits": policy.limits, "by": who}
+        self._core.hide(launch.run, policy)
         created = self._core.record_home(Kind.CREATED, body | {"forked_from": forked_from}, launch.run)
         return self._lifecycle.enlist(launch, policy, [created])
 

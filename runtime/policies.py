@@ -82,6 +82,7 @@ class Policies:
         self._core.flush()
         history = self._core.journal.events_of(live.run, Judge(granted, run).horizon)
         live.policy, live.judge = granted, Judge.rebuild(granted, run, history)
+        self._core.hide(live.run, granted)
         self._journal(granted, live, "in force")
 
     def _journal(self, policy: Policy, live: LiveRun, message: str) -> None:

@@ -166,6 +166,7 @@ class Recovery:
         except wire.BadFrame as error:
             log.warning("spool of %s: %s", live.run, error)
             return
+        line = self._core.clean(live.run, line)
         if isinstance(message, wire.ActionEnd):
             self._gate.take_spooled_end(live, message, line)
         elif isinstance(message, wire.Complete | wire.Fail) and not self._core.run(live).said:

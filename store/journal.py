@@ -59,6 +59,8 @@ class Journal:
         self._urgent = False
         self._commits = 0
         self._projected_at = clock()
+        self.clean: Callable[[str, bytes], bytes] = lambda run, raw: raw
+        """Takes the secrets of a run out of a line of JSON (set by the runtime)."""
         self.runs: dict[str, Run] = {}
         self._load()
 
@@ -87,11 +89,15 @@ class Journal:
     # --- writing
 
     def append(self, run: str, attempt: int, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> Event:
-        """Queue one event and fold it.  `raw` is the body already encoded, where the caller has it."""
+        """Queue one event and fold it.  `raw` is the body already encoded, and clean, where the caller has it."""
         self._seq += 1
         known = self.runs.get(run)
+        if raw is None:
+            encoded = _encode(body)
+            raw = self.clean(run, encoded)
+            body = body if raw is encoded else msgspec.json.decode(raw)
         event = Event(self._seq, run, known.last_seq if known else 0, self._clock(), attempt, kind, body)
-        text = (raw if raw is not None else _encode(body)).decode("utf-8", "surrogatepass")
+        text = raw.decode("utf-8", "surrogatepass")
         self._statements.append((_INSERT_EVENT, (event.seq, run, event.prev, event.at, attempt, str(kind), text)))
         self._fold(event)
         return event
