@@ -122,6 +122,11 @@ def transitions(events: Iterable[Event]) -> list[dict[str, Json]]:
     ]
 
 
+def judged(events: Iterable[Event]) -> list[dict[str, Json]]:
+    """What a model judge said, oldest first."""
+    return [{"at": iso(one.at), "event": one.seq} | one.body for one in events if one.kind == Kind.JUDGED]
+
+
 def whole(now: Run, actions: Sequence[Action], events: Sequence[Event], refs: Iterable[CheckpointRef]) -> Json:
     """The object of `show --json`."""
     asked = questions(now, events, actions)
@@ -133,6 +138,7 @@ def whole(now: Run, actions: Sequence[Action], events: Sequence[Event], refs: It
         "actions_in_flight": [action(one) for one in actions if one.ended_at is None],
         "questions": [doubts.shape(one, events) for one in asked],
         "evidence": now.evidence,
+        "judged": judged(events),
         "transitions": transitions(events),
         "checkpoints": [checkpoint(ref) for ref in refs],
     }

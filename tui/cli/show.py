@@ -21,13 +21,14 @@ from tui.cli.output import say, say_json
 from tui.cli.words import checkpoint_name, clock_ms, limit, moment, progress, short_ids
 from tui.console import formats, standing
 from tui.console.doubts import doubts as questions
-from tui.console.telling import brief, brief_result, call
+from tui.console.telling import Story, brief, brief_result, call
 from tui.console.verdict import verdict
 from tui.plain import plain
 
 LABEL = 12
 LATEST = 8
 """Changes of status that are shown."""
+LATEST_VERDICTS = 3
 LOG_LINES = 12
 RECENT = 2000
 """Events that the five answers look back over."""
@@ -82,6 +83,7 @@ class Page:
         yield from labelled("Doing", self.doing())
         yield from labelled("Spent", [self.spent()])
         yield from labelled("Why", self.why())
+        yield from labelled("Judge", self.judged())
         yield from self.evidence()
         yield from self.open_actions(where)
         yield from labelled("Checkpoint", self.checkpoints())
@@ -130,6 +132,16 @@ class Page:
     def why(self) -> list[str]:
         said = [plain(standing.why(self.run, self.now)), plain(str(self.run.evidence.get("summary") or ""))]
         return [part for part in dict.fromkeys(said) if part]
+
+    def judged(self) -> list[str]:
+        """What a model said of its progress: the latest verdicts, and what all of them cost."""
+        told = Story(event for event in self.events if event.kind == Kind.JUDGED).entries
+        said = [f"{formats.moment(entry.at, self.now)} {plain(entry.what)}" for entry in told[-LATEST_VERDICTS:]]
+        used = self.run.judged
+        if len(told) > 1:
+            cost = f", {formats.money(used['cost_usd'])}" if used.get("cost_usd") else ""
+            said.append(f"asked {len(told)} times, {formats.count(used.get('tokens', 0))} tokens{cost} in all")
+        return said
 
     def evidence(self) -> Iterator[str]:
         evidence = self.run.evidence

@@ -174,6 +174,21 @@ def test_what_a_model_judged_is_a_line_of_the_events(cli: Cli, past: Past) -> No
         assert part in out
 
 
+def test_show_tells_what_a_model_judged_and_what_it_cost(cli: Cli, past: Past) -> None:
+    run = past.run("d810aaaaaaaa")
+    assert "Judge:" not in cli("show", run)[1]
+    for n in range(5):
+        said = {"verdict": "not_closer", "why": f"Round {n}.", "steps": [n], "through": n, "seq": 5}
+        cost = {"model": "judge-1", "input_tokens": 1000, "output_tokens": 0, "cost_usd": 0.02}
+        past.journal.append(run, 1, Kind.JUDGED, said | cost)
+    past.journal.flush()
+    _code, out, _err = cli("show", run)
+    assert "Round 1." not in out
+    assert all(f"Round {n}." in out for n in (2, 3, 4))
+    assert "asked 5 times, 5k tokens, $0.10 in all" in out
+    assert [one["why"] for one in json_of(cli("show", run, "--json"))["judged"]] == [f"Round {n}." for n in range(5)]
+
+
 def test_a_long_past_is_listed_whole(cli: Cli, past: Past) -> None:
     run = past.run("d810aaaaaaaa")
     for n in range(12_000):
