@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from store.errors import AgentwatchError
-from store.launch import PolicySource
+from store.errors import AgentwatchError, StoreError
+from store.launch import PolicySource, read_launch
 from store.reader import Reader
 from store.records import Run
 from tui import config
 from tui.cli import verdicts
 from tui.cli.options import HomeOption, JsonOption, Place, UsageMistake, place
+from tui.cli.output import complain
 from tui.plain import plain
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ class Named(msgspec.Struct, frozen=True):
     source: PolicySource
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """The policy that a recorded run had asked for, as its files stand now."""
+
+    name: str
+    policy: Policy
+
+
 def backtest(
     context: typer.Context,
     sources: Annotated[
@@ -64,7 +73,8 @@ def backtest(
         typer.Option(
             "--policy",
             metavar="FILE",
-            help="A file of [RULE] sections, or a policy's name; else that of agentwatch.toml, else the defaults.",
+            help="A file of [RULE] sections, or a policy's name; else what each run asked for, and for traces "
+            "that of agentwatch.toml, else the defaults.",
             show_default=False,
         ),
     ] = None,
@@ -89,10 +99,14 @@ def backtest(
     named = [_named(policy)] + ([_named(against)] if against is not None else [])
     policies = tuple(load(one.source) for one in named)
     found = _sources(where, sources or [])
-    rows, mistakes = _judge(where, found, policies)
+    asked = _asked(where, found.runs, named[0], policies[0]) if policy is None else {}
+    rows, mistakes = _judge(where, found, policies, asked)
     if out is not None:
         verdicts.write(out, rows)
-    verdicts.show([one.name for one in named], rows, mistakes, as_json)
+    names = [_name(named[0], found, asked), *(one.name for one in named[1:])]
+    verdicts.show(names, rows, mistakes, as_json)
+    if found.files and any(one.timeless != one for one in policies):
+        complain("Traces hold no times: of them, limits on how fast something is spent say nothing.")
     if mistakes:
         raise BrokenTraces("\n".join(mistakes))
 
@@ -111,6 +125,48 @@ def _named(wanted: str | None) -> Named:
     if file.suffix == ".toml" or len(file.parts) > 1:
         raise UsageMistake(f"There is no policy file {wanted}.")
     return Named(wanted, PolicySource(config=here, name=wanted))
+
+
+def _asked(where: Place, runs: Sequence[Run], instead: Named, policy: Policy) -> dict[str, Asked]:
+    """For each run the policy that it had asked for; where that cannot be read any more, `instead`, which is said."""
+    from runtime.policy.config import PolicyError
+    from runtime.policy.load import load
+
+    known: dict[PolicySource, Asked] = {}
+    asked: dict[str, Asked] = {}
+    for run in runs:
+        source = _source(where, run, instead.source)
+        if source not in known:
+            try:
+                known[source] = Asked(_called(source), load(source))
+            except PolicyError as error:
+                complain(f"{plain(str(error))} Runs of {plain(run.agent)} are judged by {instead.name}.")
+                known[source] = Asked(instead.name, policy)
+        asked[run.run] = known[source]
+    return asked
+
+
+def _source(where: Place, run: Run, here: PolicySource) -> PolicySource:
+    """Where a run's policy came from; of a run whose launch file is gone, what its agent asks for here."""
+    try:
+        return read_launch(where.home, run.run).policy
+    except StoreError:
+        path = Path(here.config) if here.config is not None else None
+        agent = config.read(path, ()).agents.get(run.agent) if path is not None else None
+        return PolicySource(config=here.config, name=agent.policy if agent is not None else None)
+
+
+def _called(source: PolicySource) -> str:
+    parts = [Path(source.config).name if source.config else "", source.name or "", Path(source.file or "").name]
+    return " + ".join(filter(None, parts)) or "the defaults"
+
+
+def _name(first: Named, found: Sources, asked: dict[str, Asked]) -> str:
+    """What the first policy is called over all that was judged."""
+    called = {one.name for one in asked.values()}
+    if not called or (not found.files and len(called) == 1):
+        return next(iter(called), first.name)
+    return f"{first.name}, and for runs what each asked for" if found.files else "what each run asked for"
 
 
 def _sources(where: Place, wanted: Sequence[str]) -> Sources:
@@ -142,7 +198,9 @@ async def _runs(where: Place, names: Sequence[str]) -> list[Run]:
     return sorted(fleet.runs.values(), key=lambda run: run.created_at)
 
 
-def _judge(where: Place, found: Sources, policies: tuple[Policy, ...]) -> tuple[list[Row], list[str]]:
+def _judge(
+    where: Place, found: Sources, policies: tuple[Policy, ...], asked: dict[str, Asked]
+) -> tuple[list[Row], list[str]]:
     from tui.cli.judging import judge_all, processes
     from tui.cli.working import Work
 
@@ -151,7 +209,7 @@ def _judge(where: Place, found: Sources, policies: tuple[Policy, ...]) -> tuple[
     unreadable: list[str] = []
     outcomes: list[Outcome] = []
     with Work("judging", sum(sizes) + len(found.runs)) as work:
-        for piece, outcome in judge_all(_pieces(where, found, unreadable), policies, count):
+        for piece, outcome in judge_all(_pieces(where, found, asked, unreadable), policies, count):
             outcomes.append(outcome)
             work.done(plain(Path(piece.source).name), piece.position, len(outcome.rows))
     outcomes.sort(key=lambda outcome: outcome.piece)
@@ -159,7 +217,7 @@ def _judge(where: Place, found: Sources, policies: tuple[Policy, ...]) -> tuple[
     return [row for outcome in outcomes for row in outcome.rows], [*_fewer(mistakes), *unreadable]
 
 
-def _pieces(where: Place, found: Sources, unreadable: list[str]) -> Iterator[Piece]:
+def _pieces(where: Place, found: Sources, asked: dict[str, Asked], unreadable: list[str]) -> Iterator[Piece]:
     """All work in small pieces; what cannot be read at all is told in `unreadable`."""
     from runtime.policy.traces import TraceError, numbered_lines
     from tui.cli.judging import Piece
@@ -178,9 +236,12 @@ def _pieces(where: Place, found: Sources, unreadable: list[str]) -> Iterator[Pie
         if lines:
             yield Piece(str(file), position - before, tuple(lines))
     root = str(where.home.root)
-    for first in range(0, len(found.runs), RUNS_AT_ONCE):
-        some = found.runs[first : first + RUNS_AT_ONCE]
-        yield Piece(root, len(some), home=root, runs=tuple((run.run, run.agent, run.last_seq) for run in some))
+    for one, same in groupby(found.runs, key=lambda run: asked.get(run.run)):
+        runs = list(same)
+        for first in range(0, len(runs), RUNS_AT_ONCE):
+            some = tuple((run.run, run.agent, run.last_seq) for run in runs[first : first + RUNS_AT_ONCE])
+            piece = Piece(root, len(some), home=root, runs=some)
+            yield msgspec.structs.replace(piece, policy=one.policy, called=one.name) if one is not None else piece
 
 
 def _fewer(mistakes: Sequence[str]) -> Iterator[str]:

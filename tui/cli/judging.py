@@ -52,6 +52,8 @@ class Row(msgspec.Struct, frozen=True):
     steps: int
     judged: tuple[Judged, ...]
     """In the order of the policies."""
+    policy: str = ""
+    """The policy that it had asked for, and was judged by; empty where all were judged by the same."""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -65,6 +67,10 @@ class Piece(msgspec.Struct, frozen=True):
     home: str = ""
     runs: tuple[tuple[str, str, int], ...] = ()
     """Of the home: run, agent, and its last event."""
+    policy: Policy | None = None
+    """What its runs asked for, to be judged by in place of the first policy; None: that is what they are judged by."""
+    called: str = ""
+    """What that policy is called."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -88,9 +94,11 @@ def judge(number: int, piece: Piece, policies: tuple[Policy, ...]) -> Outcome:
             mistakes.append(str(error))
             continue
         rows.append(_row(piece.source, [backtest(trace, policy) for policy in policies]))
+    if piece.policy is not None:
+        policies = (piece.policy, *policies[1:])
     for run, agent, events in asyncio.run(_recorded(piece)) if piece.runs else ():
         verdicts = [msgspec.structs.replace(backtest(events, policy), id=run) for policy in policies]
-        rows.append(_row(agent, verdicts))
+        rows.append(_row(agent, verdicts, piece.called))
     return Outcome(number, tuple(rows), tuple(mistakes))
 
 
@@ -106,9 +114,9 @@ async def _recorded(piece: Piece) -> list[tuple[str, str, list[Event]]]:
     return found
 
 
-def _row(source: str, verdicts: list[Verdict]) -> Row:
+def _row(source: str, verdicts: list[Verdict], policy: str = "") -> Row:
     first = verdicts[0]
-    return Row(first.id, source, first.success, first.steps, tuple(map(_judged, verdicts)))
+    return Row(first.id, source, first.success, first.steps, tuple(map(_judged, verdicts)), policy)
 
 
 def _judged(verdict: Verdict) -> Judged:

@@ -82,6 +82,7 @@ def show(names: Sequence[str], rows: Sequence[Row], mistakes: Sequence[str], as_
 def _shape(row: Row) -> dict[str, Json]:
     judged: list[dict[str, Json]] = [msgspec.to_builtins(one) | {"wrong": wrong(row, one)} for one in row.judged]
     said: dict[str, Json] = {"id": row.id, "source": row.source, "success": row.success, "steps": row.steps}
+    said |= {"policy": row.policy} if row.policy else {}
     return said | judged[0] | ({"against": judged[1]} if len(judged) > 1 else {})
 
 

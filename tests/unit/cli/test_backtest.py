@@ -12,6 +12,7 @@ import pytest
 
 import tui.cli.judging
 from store.events import Kind
+from store.launch import Launch, PolicySource, write_launch
 from store.states import Status
 
 if TYPE_CHECKING:
@@ -145,6 +146,65 @@ def test_the_runs_of_a_home_are_judged_too(cli: Cli, past: Past) -> None:
     assert (one["success"], one["reason"], one["wrong"]) == (True, "LOOP_DETECTED", True)
     assert one["saved_usd"] > 3
     assert len(json.loads(cli("backtest", "mailer", "--json")[1])["runs"]) == 1
+
+
+def launched(past: Past, run: str, agent: str, policy: PolicySource) -> None:
+    write_launch(past.home, Launch(run, agent, "", ("x",), "/", {}, policy=policy))
+
+
+POLICIES = """
+[agents.watched]
+command = "x"
+policy = "lenient"
+[policies.lenient.loop]
+at_most = "warn"
+[policies.lenient.progress]
+at_most = "warn"
+"""
+
+
+def test_each_run_is_judged_by_the_policy_it_asked_for(cli: Cli, past: Past, tmp_path: Path) -> None:
+    config = tmp_path / "agentwatch.toml"
+    config.write_text(POLICIES)
+    for run, agent, name in (("a1", "plain", None), ("b2", "mild", "lenient"), ("c3", "hard", "strict")):
+        past.now += 60
+        looped(past, run * 6, agent)
+        launched(past, run * 6, agent, PolicySource(config=str(config), name=name))
+    past.now += 60
+    looped(past, "d4" * 6, "watched")  # Its launch file is gone: what its agent asks for here counts.
+
+    found = json.loads(cli("backtest", "--json")[1])
+
+    assert [(one["policy"], one["stop_step"]) for one in found["runs"]] == [
+        ("agentwatch.toml", 5),
+        ("agentwatch.toml + lenient", None),
+        ("agentwatch.toml + strict", 3),
+        ("agentwatch.toml + lenient", None),
+    ]
+    assert found["policies"][0]["policy"] == "what each run asked for"
+    assert "Policy: what each run asked for." in cli("backtest")[1]
+    assert "Policy: agentwatch.toml + strict." in cli("backtest", "hard")[1]
+    one = json.loads(cli("backtest", "--policy", "strict", "--json")[1])["runs"]
+    assert [(run["stop_step"], "policy" in run) for run in one] == [(3, False)] * 4
+    both = json.loads(cli("backtest", "--against", "strict", "--json")[1])["runs"]
+    assert [(run["stop_step"], run["against"]["stop_step"]) for run in both] == [(5, 3), (None, 3), (3, 3), (None, 3)]
+
+
+def test_a_run_whose_policy_is_gone_is_judged_by_what_holds_here(cli: Cli, past: Past, tmp_path: Path) -> None:
+    looped(past, "a1" * 6, "mild")
+    launched(past, "a1" * 6, "mild", PolicySource(file=str(tmp_path / "gone.toml")))
+    code, out, err = cli("backtest", "--json")
+    assert (code, json.loads(out)["runs"][0]["stop_step"]) == (0, 5)
+    assert "gone.toml cannot be read" in err
+    assert "Runs of mild are judged by the defaults." in err
+
+
+def test_traces_which_hold_no_times_are_not_judged_by_rates(cli: Cli, tmp_path: Path) -> None:
+    file = written(tmp_path / "t.jsonl", trace("works", True, 6, same=False))
+    (tmp_path / "fast.toml").write_text("[budget]\ntokens_per_minute = 10\n")
+    _code, out, err = cli("backtest", file, "--policy", "fast.toml")
+    assert "Stopped: 0" in out
+    assert "Traces hold no times" in err
 
 
 def test_several_processes_find_the_same_in_the_same_order(
