@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, ClassVar, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -18,7 +19,55 @@ AFTER_DASHES = "after_dashes"
 """Key in a context's `meta` of the words behind `--`; None where there is no `--`."""
 
 
-class Grouped(TyperGroup):
+class Entry(NamedTuple):
+    """A command in the index."""
+
+    brief: str
+    """Its line in the list of commands."""
+    load: Callable[[], Any]
+    """Imports and builds it: a command loads what it needs, and nothing of the others."""
+
+
+class Loaded(MutableMapping[str, Any]):
+    """Commands by name, each loaded when it is taken."""
+
+    def __init__(self, index: dict[str, Entry]) -> None:
+        self._index = index
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._index[name].load()
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._index, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**self._index, **self._loaded})
+
+
+class Indexed(TyperGroup):
+    """Loads only the command that is run."""
+
+    index: ClassVar[dict[str, Entry]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Loaded(self.index)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the index."""
+        return list(self.commands)
+
+
+class Grouped(Indexed):
     """Lists the commands in groups."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -28,8 +77,7 @@ class Grouped(TyperGroup):
         rest = tuple(name for name in known if name not in named)
         wide = max(len(name) for name in known)
         for title, names in [*GROUPS.items(), ("Commands", rest)]:
-            commands = [(name, self.get_command(ctx, name)) for name in names if name in known]
-            rows = [(name.ljust(wide), one.get_short_help_str(limit=80)) for name, one in commands if one is not None]
+            rows = [(name.ljust(wide), self.index[name].brief) for name in names if name in known]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

@@ -98,3 +98,13 @@ def test_a_listing_loads_neither_the_console_nor_the_runtime() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n[]\n"
+
+
+def test_a_command_loads_nothing_of_the_others() -> None:
+    code = (
+        "import sys; from tui.cli import main; main(['ps', '--json', '--home', '/nowhere/at/all']);"
+        "others = ('start', 'steer', 'serve', 'backtest', 'doctor', 'show', 'breakers', 'policy', 'starter');"
+        "print([name for name in others if f'tui.cli.{name}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n[]\n"
