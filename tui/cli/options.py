@@ -68,7 +68,8 @@ _last: list[Place] = []
 
 def place(context: typer.Context, home: Path | None) -> Place:
     """The home named after the command, else before it, else the default one."""
-    found = Place(home if home is not None else context.find_root().params.get("home"))
+    named = home if home is not None else context.find_root().params.get("home")
+    found = Place(Path(named) if named is not None else None)
     _last[:] = [found]
     return found
 

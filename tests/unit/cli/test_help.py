@@ -108,3 +108,13 @@ def test_a_command_loads_nothing_of_the_others() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n[]\n"
+
+
+@pytest.mark.skipif(not typer.__version__.startswith("0.28."), reason="not the Typer of requirements.lock")
+def test_a_listing_loads_no_validation_library() -> None:
+    code = (
+        "import sys; from tui.cli import main; main(['ps', '--json', '--home', '/nowhere/at/all']);"
+        "print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\nFalse\n"
