@@ -35,9 +35,7 @@ class BudgetRule:
 
     def __init__(self, section: Budget, run: Run | None = None) -> None:
         self._warn_at = section.warn_at
-        self._limits: dict[str, float] = {
-            key: getattr(section, key) for key in BUDGETS if getattr(section, key) is not None
-        }
+        self._limits = section.limits
         self._counted_to = run.last_seq if run is not None else 0
         self._clock = Stopwatch.of(run)
         self._spent: dict[str, float] = dict.fromkeys(BUDGETS, 0.0)

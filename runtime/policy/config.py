@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from runtime.policy.canonical import canonical
 from runtime.policy.ruling import Level
@@ -197,40 +197,13 @@ class Breaking(Section, frozen=True):
         return wrong
 
 
-class Budget(Section, frozen=True):
-    """What one run may spend; a key that is not set is no limit."""
-
-    at_most: Level = Level.PAUSE
-    """The highest rung of the ladder that this rule may take."""
-    warn_at: Share = 0.8
-    """Share of a limit at which the operator is warned, once."""
-    cost_usd: Amount | None = None
-    """Dollars."""
-    tokens: Count | None = None
-    """Fresh input tokens and output tokens together."""
-    cached_tokens: Count | None = None
-    """Input tokens that came from the model's cache."""
-    steps: Count | None = None
-    """Steps finished."""
-    actions: Count | None = None
-    """Actions that were allowed to begin."""
-    wall_s: Seconds | None = None
-    """Seconds in which the run was going; while the supervisor makes it wait none pass."""
-    cost_usd_per_hour: Amount | None = None
-    """Dollars within any 60 minutes."""
-    tokens_per_minute: Count | None = None
-    """Fresh input tokens and output tokens together within any 60 seconds."""
-    actions_per_minute: Count | None = None
-    """Actions that were allowed to begin within any 60 seconds."""
-
-
 class SharedBudget(Section, frozen=True):
     """What several runs may spend together; a key that is not set is no limit."""
 
     at_most: Level = Level.PAUSE
     """The highest rung of the ladder that this rule may take."""
     warn_at: Share = 0.8
-    """Share of a limit at which the operator is warned, once for each run."""
+    """Share of a limit at which the operator of a run is warned, once."""
     cost_usd: Amount | None = None
     """Dollars."""
     tokens: Count | None = None
@@ -246,8 +219,19 @@ class SharedBudget(Section, frozen=True):
 
     @property
     def limits(self) -> dict[str, float]:
-        """The limits that are set, rates included."""
-        return {key: value for key, value in asdict(self).items() if key in BUDGETS and value is not None}
+        """The limits that are set, rates included, e.g. {"cost_usd": 5.0, "tokens": 100000}."""
+        return {key: value for key in BUDGETS if (value := getattr(self, key, None)) is not None}
+
+
+class Budget(SharedBudget, frozen=True):
+    """What one run may spend; a key that is not set is no limit."""
+
+    cached_tokens: Count | None = None
+    """Input tokens that came from the model's cache."""
+    steps: Count | None = None
+    """Steps finished."""
+    wall_s: Seconds | None = None
+    """Seconds in which the run was going; while the supervisor makes it wait none pass."""
 
 
 class ModelJudge(Section, frozen=True):
@@ -392,8 +376,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def limits(self) -> dict[str, float]:
-        """The budgets that are set, e.g. {"cost_usd": 5.0, "tokens": 100000}."""
-        return {key: value for key, value in asdict(self.budget).items() if key in BUDGETS and value is not None}
+        """The budgets of one run that are set."""
+        return self.budget.limits
 
     @property
     def timeless(self) -> Policy:

@@ -15,7 +15,7 @@ from store.reader import Fleet, Reader
 from store.records import Checkpoint, CheckpointRef, Event, Run
 from store.states import FINAL
 from tui.cli import shape
-from tui.cli.options import FollowOption, HomeOption, JsonOption, Place, RunArgument, UsageMistake, place
+from tui.cli.options import FollowOption, HomeOption, JsonOption, LastOption, Place, RunArgument, UsageMistake, place
 from tui.cli.output import Column, complain, say, say_json, table
 from tui.cli.words import checkpoint_name, clock_ms, progress, short_ids
 from tui.console import formats, standing
@@ -94,9 +94,7 @@ def events(
     context: typer.Context,
     run: RunArgument,
     follow: FollowOption = False,
-    last: Annotated[
-        int, typer.Option("--last", "-n", metavar="N", min=0, help="Only the newest N.", show_default=False)
-    ] = 0,
+    last: LastOption = 0,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:

@@ -6,14 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from store.reader import Reader
 from store.records import Run
 from store.states import FINAL
-from tui.cli.options import FollowOption, HomeOption, JsonOption, Place, RunArgument, place
+from tui.cli.options import FollowOption, HomeOption, JsonOption, LastOption, Place, RunArgument, place
 from tui.cli.output import complain, say, say_json
 from tui.plain import plain_lines
 
@@ -25,9 +24,7 @@ def log(
     context: typer.Context,
     run: RunArgument,
     follow: FollowOption = False,
-    last: Annotated[
-        int, typer.Option("--last", "-n", metavar="N", min=0, help="Only the last N lines.", show_default=False)
-    ] = 0,
+    last: LastOption = 0,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:

@@ -33,6 +33,9 @@ FollowOption = Annotated[
     bool,
     typer.Option("--follow", "-f", help="Go on printing what is added, until Ctrl-C.", show_default=False),
 ]
+LastOption = Annotated[
+    int, typer.Option("--last", "-n", metavar="N", min=0, help="Only the newest N.", show_default=False)
+]
 RunArgument = Annotated[
     str,
     typer.Argument(
