@@ -21,7 +21,7 @@ from store.journal import ACTION_COLUMNS, CHAIN, CHECKPOINT_COLUMNS, action_of, 
 from store.projection import project
 from store.records import Action, Checkpoint, CheckpointRef, Event, Run
 
-BUSY_POLL_S = 0.015
+BUSY_POLL_S = 0.025
 IDLE_POLL_S = 0.1
 IDLE_AFTER_S = 2.0
 TAIL_BATCH = 5000

@@ -26,7 +26,7 @@ from tui.console import settings
 from tui.console.acting import ActingScreen
 from tui.console.bell import Bell
 from tui.console.can import name, refusal
-from tui.console.feed import Feed, Frame
+from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
 from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
@@ -95,6 +95,7 @@ class ConsoleApp(App[int]):
             self.supervisor,
             self._deliver,
             self._hear_trouble,
+            REMOTE_FRAME_S if os.environ.get("SSH_CONNECTION") else FRAME_S,
         )
         self.ascii_only = wants_ascii(os.environ) if ascii_only is None else ascii_only
         self._select = select

@@ -15,6 +15,9 @@ from tui.supervisor import Supervisor
 FRAME_S = 0.05
 """At most one frame in this time."""
 
+REMOTE_FRAME_S = 0.25
+"""The same where each frame goes over a network; keys are answered at once all the same."""
+
 RETRY_S = 0.25
 """How often a record that is not there yet is looked for."""
 
@@ -33,11 +36,16 @@ class Feed:
     """Follows one home's record and hands frames to `deliver`, or a sentence to `trouble` while it cannot be read."""
 
     def __init__(
-        self, supervisor: Supervisor, deliver: Callable[[Frame], None], trouble: Callable[[str, bool], None]
+        self,
+        supervisor: Supervisor,
+        deliver: Callable[[Frame], None],
+        trouble: Callable[[str, bool], None],
+        frame_s: float = FRAME_S,
     ) -> None:
         self._supervisor = supervisor
         self._deliver = deliver
         self._trouble = trouble
+        self._frame_s = frame_s
         self._fleet = Fleet((), 0)
         self._changed: set[str] = set()
         self._events: list[Event] = []
@@ -82,7 +90,7 @@ class Feed:
 
     def _plan(self) -> None:
         if self._due is None:
-            wait = self._sent_at + FRAME_S - time.monotonic()
+            wait = self._sent_at + self._frame_s - time.monotonic()
             if wait <= 0:
                 self._send()
             else:
