@@ -1,5 +1,7 @@
 """What the gate costs: a begin with its durable intent, against a bare echo plus a bare commit in the same run.
 
+Medians, since a machine that does other things as well makes means jump about.
+
 python -m bench.gate [--rounds 2000]
 """
 
@@ -11,6 +13,7 @@ import os
 import secrets
 import socket
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -21,7 +24,7 @@ from store.launch import Launch, write_launch
 from tui.supervisor import Supervisor
 
 AGENT = """
-import json, os, socket, sys, time
+import json, os, socket, statistics, sys, time
 peer = socket.socket(socket.AF_UNIX)
 peer.connect(os.environ["AGENTWATCH_SOCKET"])
 lines = peer.makefile("rb")
@@ -30,13 +33,13 @@ def ask(**frame):
     return json.loads(lines.readline())
 ask(t="hello", v=1, run=os.environ["AGENTWATCH_RUN"], attempt=1, token=os.environ["AGENTWATCH_TOKEN"], pid=os.getpid())
 rounds = int(sys.argv[1])
-spent = 0.0
+spent = []
 for n in range(rounds):
     began = time.perf_counter()
     ask(t="action.begin", id=f"a{n}", tool="write", args={"n": n, "text": "x" * 100}, step=1, idempotent=True)
-    spent += time.perf_counter() - began
+    spent.append(time.perf_counter() - began)
     ask(t="action.end", id=f"a{n}", ok=True, result="ok")
-print(spent / rounds)
+print(statistics.median(spent))
 ask(t="complete", id="done")
 """
 
@@ -53,13 +56,14 @@ def bare_echo(rounds: int) -> float:
         os._exit(0)
     theirs.close()
     with ours, ours.makefile("rb") as answers:
-        began = time.perf_counter()
+        spent = []
         for _ in range(rounds):
+            began = time.perf_counter()
             ours.sendall(b"x" * 200 + b"\n")
             answers.readline()
-        spent = (time.perf_counter() - began) / rounds
+            spent.append(time.perf_counter() - began)
     os.waitpid(child, 0)
-    return spent
+    return statistics.median(spent)
 
 
 def bare_commit(folder: Path, rounds: int) -> float:
@@ -69,15 +73,16 @@ def bare_commit(folder: Path, rounds: int) -> float:
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("CREATE TABLE events (seq INTEGER PRIMARY KEY, body TEXT)")
     db.execute("CREATE TABLE actions (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID")
-    began = time.perf_counter()
+    spent = []
     for n in range(rounds):
+        began = time.perf_counter()
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO events (body) VALUES (?)", ("x" * 200,))
         db.execute("INSERT INTO actions VALUES (?, ?)", (str(n), "x" * 200))
         db.execute("COMMIT")
-    spent = (time.perf_counter() - began) / rounds
+        spent.append(time.perf_counter() - began)
     db.close()
-    return spent
+    return statistics.median(spent)
 
 
 async def gate(folder: Path, rounds: int) -> float:
