@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import hmac
 import json
 import re
@@ -17,6 +17,9 @@ from store.records import Json
 _FALLBACK_MARK = b"\x00"
 """No RFC 8785 text begins with it, so a fallback never equals one."""
 
+_LARGEST = 2**53 - 1
+"""The largest integer that a JSON number surely holds."""
+
 _WHOLE = re.compile(rb"\.0(?:[,}\]]|$)")
 
 
@@ -26,6 +29,9 @@ def canonical(args: Json) -> bytes:
     What RFC 8785 cannot say (integers beyond 2^53, NaN, infinities, keys that are no strings, lone surrogates, great
     depth) gets a text of our own that is just as deterministic.
     """
+    with contextlib.suppress(RecursionError, UnicodeEncodeError):
+        if _is_plain(args):
+            return msgspec.json.encode(args, order="sorted")
     try:
         return rfc8785.dumps(args)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError):
@@ -46,7 +52,20 @@ def quick(value: Json) -> bytes:
 def call_digest(secret: bytes, tool: str, args: Json) -> str:
     """Return HMAC-SHA-256 of a tool's name and its canonical arguments, hexadecimal."""
     named = tool.encode("utf-8", "surrogatepass") + b"\x00" + canonical(args)
-    return hmac.new(secret, named, hashlib.sha256).hexdigest()
+    return hmac.digest(secret, named, "sha256").hex()
+
+
+def _is_plain(value: Json) -> bool:
+    """Whether the encoder writes a value as RFC 8785 has it: not so floats and large integers, and the order of keys
+    beyond ASCII.
+    """
+    if isinstance(value, str) or value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return -_LARGEST <= value <= _LARGEST
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and key.isascii() and _is_plain(item) for key, item in value.items())
+    return isinstance(value, list) and all(map(_is_plain, value))
 
 
 def _tokens(value: Json) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,15 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, Any]) -> None:
     turned = dict(reversed(value.items()))
 
     assert canonical(value) == canonical(turned)
+
+
+@given(JSON)
+def test_it_is_the_text_of_rfc_8785_wherever_that_has_one(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        return
+    assert canonical(value) == expected
 
 
 @given(JSON)
