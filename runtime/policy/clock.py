@@ -10,6 +10,9 @@ from store.states import GOING, Status
 ACTING = GOING | {Status.WAITING, Status.PAUSING}
 """Statuses in which an action that was let through goes on working."""
 
+_STOPS = frozenset({Kind.CREATED, Kind.STATUS, Kind.HELD, Kind.ATTEMPT_ENDED})
+"""What makes a clock stand or go; none of it is said by the agent, and none ends a hold by its id."""
+
 
 class Stopwatch:
     """Counts the seconds in which a run was in one of `statuses`, and, if asked, held at no gate."""
@@ -37,6 +40,15 @@ class Stopwatch:
         if self._counted_to is None and event.seq <= self._history_to:
             self._going = True  # A history's first event tells of an earlier time than the status the run has now.
         self._advance(event.at)
+        if event.kind in _STOPS:
+            self._stop_or_go(event)
+        elif self._held:
+            if event.kind in HOLD_ENDS:
+                self._held.discard(str(event.body.get("id") or ""))
+            if event.kind in OF_THE_AGENT:
+                self._held.discard("")
+
+    def _stop_or_go(self, event: Event) -> None:
         if event.kind == Kind.CREATED:
             self._going = False
         elif event.kind == Kind.STATUS:
@@ -45,12 +57,8 @@ class Stopwatch:
                 self._held.clear()
         elif event.kind == Kind.HELD:
             self._held.add(str(event.body.get("id") or ""))
-        elif event.kind in HOLD_ENDS:
-            self._held.discard(str(event.body.get("id") or ""))
         elif event.kind == Kind.ATTEMPT_ENDED:
             self._held.clear()
-        if event.kind in OF_THE_AGENT:
-            self._held.discard("")
 
     def seconds(self, now: float) -> float:
         """Seconds counted up to `now`."""
@@ -63,7 +71,10 @@ class Stopwatch:
         return self._total_s
 
     def _advance(self, now: float) -> None:
-        before = now if self._counted_to is None else self._counted_to
-        if self._going and not (self._stops_at_gate and self._held):
-            self._total_s += max(0.0, now - before)
-        self._counted_to = max(before, now)
+        before = self._counted_to
+        if before is None:
+            self._counted_to = now
+        elif now > before:
+            if self._going and not (self._stops_at_gate and self._held):
+                self._total_s += now - before
+            self._counted_to = now

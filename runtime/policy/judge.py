@@ -60,7 +60,10 @@ class Judge:
 
     def feed(self, event: Event) -> list[Ruling]:
         """Return what the rules say to `event`, the strongest first."""
-        return self._ranked(ruling for rule in self._rules for ruling in rule.feed(event))
+        rulings: list[Ruling] = []
+        for rule in self._rules:
+            rulings += rule.feed(event)
+        return self._ranked(rulings) if rulings else rulings
 
     def tick(self, now: float) -> list[Ruling]:
         """Return what the rules say to the clock standing at `now`, the strongest first."""
