@@ -24,6 +24,7 @@ PROJECTION_EVERY_COMMITS = 20
 WAL_CAP_BYTES = 64 * 1024 * 1024
 
 _INSERT_EVENT = "INSERT INTO events (seq, run, prev, at, attempt, kind, body) VALUES (?,?,?,?,?,?,?)"
+_PUT_ACTION = f"INSERT OR REPLACE INTO actions VALUES ({','.join('?' * 16)})"
 _encode = msgspec.json.encode
 
 
@@ -249,8 +250,7 @@ class Journal:
             action.unavailable,
             action.in_doubt,
         )
-        marks = ",".join("?" * len(values))
-        self._statements.append((f"INSERT OR REPLACE INTO actions VALUES ({marks})", values))
+        self._statements.append((_PUT_ACTION, values))
 
     def resolve(self, action: Action, happened: bool, result: Json, seq: int, at: float) -> Action | None:
         """Queue the answer to a doubt: what happened is kept for replay (and returned), what did not is forgotten."""

@@ -22,7 +22,7 @@ def dependency_of(declared: str | None, args: Json) -> str | None:
     if not isinstance(args, dict):
         return None
     for value in args.values():
-        if isinstance(value, str) and len(value) <= 4096 and _URL.fullmatch(value.strip()):
+        if isinstance(value, str) and "://" in value and len(value) <= 4096 and _URL.fullmatch(value.strip()):
             found = _host(value.strip())
             if found:
                 return found
