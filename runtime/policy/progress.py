@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar
 
 import msgspec
@@ -38,7 +40,7 @@ class ProgressRule:
         self._section = section
         self._calls = calls or Calls()
         self._fed = 0
-        self._seen: dict[str, int] = {}
+        self._seen: OrderedDict[str, int] = OrderedDict()
         """What was seen, and when, in events fed."""
         self._fewest: dict[str, int] = {}
         self._most_done: float | None = None
@@ -117,7 +119,7 @@ class ProgressRule:
         """Remember `what`; true where it was not seen lately."""
         last = self._seen.pop(what, None)
         self._seen[what] = self._fed
-        for oldest in list(self._seen)[:2]:
+        for oldest in list(islice(self._seen, 2)):
             if self._fed - self._seen[oldest] > MEMORY_EVENTS:
                 del self._seen[oldest]
         return last is None or self._fed - last > MEMORY_EVENTS
