@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 """How long one blocking read lasts at most, so that a waiter looks again whether its answer came another way."""
 _CHUNK = 16384
-_QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
-_AT_ONCE = socket.MSG_DONTWAIT
+_AT_ONCE = int(socket.MSG_DONTWAIT)
+_QUIETLY = int(getattr(socket, "MSG_NOSIGNAL", 0)) | _AT_ONCE
 
 
 class Broken(OSError):
@@ -66,7 +66,7 @@ class Link:
                     # Taken out first: a signal handler may speak between any two of these lines.
                     data = self._out.popleft()
                     try:
-                        sent = self._socket.send(data, _QUIET | _AT_ONCE)
+                        sent = self._socket.send(data, _QUIETLY)
                     except BlockingIOError:
                         sent = 0
                     if sent < len(data):

@@ -96,6 +96,7 @@ def _guard(function: Any, traits: Traits, key: str | None) -> Any:
     signature = inspect.signature(function)
     _check_names(signature, traits, key)
     template: Key | None = key.format_map if key is not None else None
+    named = _names_of(signature)
 
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
 
@@ -104,7 +105,7 @@ def _guard(function: Any, traits: Traits, key: str | None) -> Any:
             client = current()
             if client is None:
                 return await function(*args, **kwargs)
-            call = Call(client, traits, _bound(signature, args, kwargs), template)
+            call = Call(client, traits, named(args, kwargs), template)
             return await call.run_async(lambda: function(*args, **kwargs))
 
         return guarded_async
@@ -114,7 +115,7 @@ def _guard(function: Any, traits: Traits, key: str | None) -> Any:
         client = current()
         if client is None:
             return function(*args, **kwargs)
-        call = Call(client, traits, _bound(signature, args, kwargs), template)
+        call = Call(client, traits, named(args, kwargs), template)
         return call.run(lambda: function(*args, **kwargs))
 
     return guarded
@@ -139,6 +140,22 @@ def _fields(template: str) -> list[str]:
 
     names = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
     return [name.partition(".")[0].partition("[")[0] for name in names]
+
+
+def _names_of(signature: Signature) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]:
+    """Gives the arguments of a call their names.  Raises `TypeError` as the call would."""
+    names = tuple(signature.parameters)
+    plain = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in signature.parameters.values())
+    if not plain or names[:1] in (("self",), ("cls",)):
+        return lambda args, kwargs: _bound(signature, args, kwargs)
+
+    def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        # `bind` takes ten times as long, and a call that names every argument in order leaves nothing to find out.
+        if kwargs or len(args) != len(names):
+            return _bound(signature, args, kwargs)
+        return dict(zip(names, args, strict=True))
+
+    return named
 
 
 def _bound(signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
