@@ -16,6 +16,7 @@ import msgspec
 
 from store.database import refuse_newer, translated
 from store.errors import AmbiguousRun, NoJournal, StoreError, UnknownRun
+from store.events import Kind
 from store.home import Home
 from store.journal import ACTION_COLUMNS, CHAIN, CHECKPOINT_COLUMNS, action_of, event_of
 from store.projection import project
@@ -170,6 +171,15 @@ class Reader:
         """
         rows = await self._rows(CHAIN, (head, limit))
         return [event_of(row) for row in reversed(rows)]
+
+    async def latest(self, kind: Kind, within: int = 20_000) -> list[Event]:
+        """The events of one kind among the last `within` of the home, oldest first."""
+        rows = await self._rows(
+            "SELECT seq, run, prev, at, attempt, kind, body FROM events "
+            "WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ? AND kind = ? ORDER BY seq",
+            (within, kind),
+        )
+        return [event_of(row) for row in rows]
 
     async def tail(self, after_seq: int) -> AsyncIterator[list[Event]]:
         """Events after `after_seq` as they are committed, in batches of at most 5,000, for ever."""

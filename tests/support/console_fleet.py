@@ -406,6 +406,14 @@ def outage(maker: FleetMaker, name: str = "shop-api.example.com", runs: int = 6)
         run.add(Kind.HELD, tool="get_price", args={}, why=f"{name} is down", until=maker.now + 23)
         why = f"{name} is down"
         run.move(Status.WAITING, "held", why=why, due_at=maker.now + 23, waits_for=name, dependency=name)
+    for ago, state, why, held in (
+        (90, "open", "14 of the last 20 calls failed", 0),
+        (60, "half-open", "time to try", runs),
+        (58, "open", "the call that was let out failed", runs),
+    ):
+        maker.clock = maker.now - ago
+        told = {"name": name, "state": state, "why": why, "until": maker.now + 23, "failed": 15, "calls": 20}
+        maker.journal.append("", 0, Kind.BREAKER, told | {"held": held})
     failed = [[maker.now - 100 - n, n > 14] for n in range(20)]
     body = {"recent": failed, "opened_at": maker.now - 90, "until": maker.now + 23, "opens": 2}
     maker.journal.put_breaker(name, body)

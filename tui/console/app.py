@@ -303,6 +303,7 @@ class ConsoleApp(App[int]):
         if reader is not None:
             try:
                 self.state.breakers = await reader.breakers()
+                self.state.breaker_events = await reader.latest(Kind.BREAKER)
                 self.state.policy_version = await reader.policy_version()
             except AgentwatchError as error:
                 self.state.note(str(error), "warn")

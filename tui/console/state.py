@@ -117,6 +117,8 @@ class State:
     """Of the policy that was last put into force; None before the first."""
     breakers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By name, as the record holds them."""
+    breaker_events: list[Event] = field(default_factory=list)
+    """What became of breakers lately, oldest first."""
     _samples: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
 
     def run(self, name: str | None) -> Run | None:

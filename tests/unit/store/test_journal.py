@@ -166,6 +166,17 @@ async def test_a_reader_knows_the_policy_that_was_last_put_into_force(journal: J
         assert await reader.policy_version() == 2
 
 
+async def test_a_reader_finds_the_latest_of_one_kind(journal: Journal, home: Home) -> None:
+    run = started(journal)
+    for n in range(1, 4):
+        journal.append("", 0, Kind.BREAKER, {"name": "api", "state": "open", "why": str(n)})
+        journal.append(run, 1, Kind.STEP_BEGIN, {"n": n, "name": ""})
+    journal.flush()
+    async with await Reader.open(home) as reader:
+        assert [event.body["why"] for event in await reader.latest(Kind.BREAKER)] == ["1", "2", "3"]
+        assert [event.body["why"] for event in await reader.latest(Kind.BREAKER, within=3)] == ["3"]
+
+
 async def test_a_run_is_found_by_id_prefix_or_agent(journal: Journal, home: Home) -> None:
     for run in ("abc123", "abd456", "ffff00"):
         journal.append(run, 0, Kind.CREATED, CREATED | {"agent": "other" if run == "ffff00" else "indexer"})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from runtime.policy.breaker import Breaker, BreakerState
-from store.records import Json
+from store.records import Event, Json, Run
 from tui.console import formats
-from tui.console.lines import Line, Span, fit, line
+from tui.console.can import short
+from tui.console.lines import EMPTY, Line, Span, beside, clip_line, fit, line, rule
+from tui.console.pages.fleet_row import task
 
 _WORDS = {
     BreakerState.CLOSED: ("●", "closed", ""),
@@ -71,3 +73,57 @@ def breaker_facts(body: Mapping[str, Json], waiting: int, now: float, width: int
             ("held", f"{formats.plural(waiting, 'call')}, not sent: nothing is in doubt, and waiting spends nothing")
         )
     return [line(Span(f" {fit(label, 11)}", "dim"), text) for label, text in rows]
+
+
+def breaker_detail(
+    name: str,
+    body: Mapping[str, Json],
+    runs: Sequence[Run],
+    events: Sequence[Event],
+    now: float,
+    width: int,
+    height: int,
+) -> list[Line]:
+    """At most `height` lines about one breaker: its facts, what became of it lately, the `runs` that wait for it."""
+    lines = [rule(line(Span(name, "strong")), width), *breaker_facts(body, len(runs), now, width), EMPTY]
+    left = height - len(lines)
+    if left < 3:
+        return lines[:height]
+    told = [_told(event) for event in reversed(events) if event.body.get("name") == name]
+    wide = width // 2 - 1 if width >= 110 else width
+    lately = [rule(line(Span("lately", "dim")), wide), *(told or [line(Span(" nothing in the latest events", "dim"))])]
+    waits = [rule(line(Span(f"who waits: {len(runs)}", "dim")), wide), *_waiters(runs, now)]
+    if width >= 110:
+        return lines + [clip_line(row, width) for row in beside(_most(lately, left), _most(waits, left), wide)]
+    lines += [*_most(lately, left // 2), EMPTY]
+    return [clip_line(row, width) for row in [*lines, *_most(waits, height - len(lines))]]
+
+
+def _most(rows: list[Line], height: int) -> list[Line]:
+    """At most `height` rows; how many there are besides is said."""
+    if len(rows) <= height:
+        return rows
+    return [*rows[: height - 1], line(Span(f" … {len(rows) - height + 1} more", "dim"))] if height > 0 else []
+
+
+def _told(event: Event) -> Line:
+    body = event.body
+    state, tone = str(body.get("state")), "warn" if body.get("state") == "open" else ""
+    held = body.get("held") or 0
+    after = f", {formats.plural(held, 'call')} held" if isinstance(held, int) and held else ""
+    return line(
+        Span(f" {formats.clock(event.at)}  ", "dim"), Span(fit(state, 10), tone), Span(f"{body.get('why')}{after}")
+    )
+
+
+def _waiters(runs: Sequence[Run], now: float) -> list[Line]:
+    longest = sorted(runs, key=lambda run: run.last_event_at)
+    return [
+        line(
+            Span(f" {fit(run.agent, 20)} "),
+            Span(f"{short(run.run)}  ", "dim"),
+            Span(f"{fit(formats.age(now - run.last_event_at), 5, right=True)}  "),
+            Span(task(run), "dim"),
+        )
+        for run in longest
+    ] or [line(Span(" nobody", "dim"))]

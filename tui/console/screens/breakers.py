@@ -12,9 +12,10 @@ from textual.binding import BindingType
 
 from store.records import Run
 from tui.console import dialogs
-from tui.console.lines import EMPTY, Line, Span, line, rule
+from tui.console.groups import waits_for
+from tui.console.lines import EMPTY, Line, Span, line
 from tui.console.pages import questions
-from tui.console.pages.breakers import breaker_facts, breaker_line
+from tui.console.pages.breakers import breaker_detail, breaker_line
 from tui.console.pages.head import page_head
 from tui.console.screens.base import ConsoleScreen, key
 from tui.console.widgets.lines_view import LinesView
@@ -75,13 +76,15 @@ class BreakersScreen(ConsoleScreen):
         lines = [breaker_line(name, self.state.breakers[name], waiting.get(name, 0), now, width - 1) for name in names]
         hint = "  A tool names its dependency, or a URL among its arguments does."
         nothing = [EMPTY, line("  No dependency has a breaker yet."), line(Span(hint, "dim"))]
-        self.query_one("#page", LinesView).show(lines or nothing)
+        view, facts = self.query_one("#page", LinesView), self.query_one("#facts", Painted)
+        view.show(lines or nothing)
         name = self.picked()
-        facts: list[Line] = []
+        facts.display = name is not None
+        view.styles.height = min(len(lines), max(3, self.app.size.height // 3)) if name is not None else "1fr"
         if name is not None:
-            facts = [rule(line(Span(name, "strong")), width)]
-            facts += breaker_facts(self.state.breakers[name], waiting.get(name, 0), now, width)
-        self.query_one("#facts", Painted).show(facts)
+            runs = [run for run in self.state.model.runs.values() if waits_for(run) == name]
+            body, height = self.state.breakers[name], facts.size.height
+            facts.show(breaker_detail(name, body, runs, self.state.breaker_events, now, width, height))
 
     def state_changed(self, touched: set[str]) -> None:
         self.repaint()
