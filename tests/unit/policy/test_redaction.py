@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from agentwatch._wire import redacted
 from runtime.policy.config import Redaction
-from runtime.policy.redaction import NEEDLES, Redactor
+from runtime.policy.looks import NEEDLES
+from runtime.policy.redaction import Redactor
 
 KEY = "0123456789abcdef"
 SK = "sk-proj-" + "a1B2c3D4e5" * 4
@@ -191,6 +192,35 @@ def test_equal_secrets_have_equal_marks_and_other_runs_other_ones() -> None:
     assert one.mark("a") == one.mark("a") != one.mark("b")
     assert one.mark("a") != Redactor(Redaction(), "another").mark("a")
     assert one.mark("hänger") == redacted("hänger", KEY), "as the SDK marks what a tool hides"
+
+
+def test_what_is_nested_too_deep_to_be_looked_at_is_hidden() -> None:
+    deep: Any = {"password": "abc1", "text": SK}
+    for _ in range(900):
+        deep = [deep]
+    raw = b'{"args": ' + b"[" * 900 + msgspec.json.encode({"password": "abc1", "text": SK}) + b"]" * 900 + b', "n": 1}'
+    left = Redactor(Redaction(), KEY).clean(raw)
+    assert b"abc1" not in left
+    assert SK.encode() not in left
+    assert b"[redacted unseen]" in left
+    assert left.endswith(b'"n":1}')
+    assert clean({"badge": deep}, fields=("badge",))["badge"].startswith("[redacted ")
+
+
+def test_long_secrets_are_hidden_to_their_end() -> None:
+    long = "a1" * 2000
+    assert clean(f"password={long} x") == f"password={mark(long)} x"
+    assert clean(f"Bearer {long} x") == f"Bearer {mark(long)} x"
+
+
+@pytest.mark.parametrize("part", ["secret=", "sk-", "token: ", "://a:", "bearer ", "-----BEGIN PRIVATE KEY-----"])
+def test_what_is_made_to_be_slow_is_hidden_whole(part: str) -> None:
+    text = part * 120_000
+    assert clean(text) == mark(text)
+    many = clean([part * 1000] * 120)
+    assert (many[0], many[-1]) != (mark(part * 1000), part * 1000)
+    assert many[-1] == mark(part * 1000)
+    assert clean(["no needle", text, "no needle"]) == ["no needle", mark(text), "no needle"]
 
 
 def test_integers_of_any_size_survive() -> None:
