@@ -83,7 +83,8 @@ class Review:
     def ask_unavailable(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, before: Action) -> None:
         """Hold a call that already succeeded, whose result was not recorded."""
         evidence: dict[str, Json] = {
-            "summary": f"{message.tool} already succeeded, but its result could not be recorded to be replayed.",
+            "summary": f"{message.tool} already succeeded, but its result is not on record as it was: it was no JSON, "
+            "too large, or held a secret.",
             "calls": [{"event": before.seq, "tool": before.tool, "args": before.args, "result": "unavailable"}],
         }
         question = Question(call, before, f"{message.tool} already happened, its result is not on record")

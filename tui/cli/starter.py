@@ -28,6 +28,7 @@ cwd = "."                                  # relative to this file; left out: wh
 [policy.budget]
 cost_usd = 5.00
 # tokens = 2_000_000
+# cost_usd_per_hour = 1.00
 
 # [policy.timeout]
 # run_s = 3600

@@ -92,7 +92,7 @@ raw.complete()
         restart=1,
     )
     asked = await world.until(run, lambda now: now.status is Status.NEEDS_REVIEW)
-    assert "result" in asked.why
+    assert "held a secret" in asked.evidence["summary"]
     assert SECRET.encode() not in written(world)
     assert (await world.ask("resolve", run, action="a-2", outcome="done", result={"token": SECRET})).applied
     assert (await world.rest(run)).status is Status.COMPLETED
