@@ -121,3 +121,9 @@ def test_answers_for_many_name_the_worst_word_how_many_and_a_case() -> None:
     assert answers.stuck.figures.startswith("2 of 3, as dead01: ")
     assert answers.stuck.figures.endswith("The others: 1 NO.")
     assert together(runs[:1], 100.0).stuck.figures.startswith("All 1: live1: ")
+
+
+def test_of_very_many_the_most_urgent_are_judged_and_that_is_said() -> None:
+    answers = together([a_run(f"{n:06x}", step=1, sdk=True, pid=1) for n in range(1001)], 100.0)
+
+    assert answers.stuck.figures.startswith("All of the 1,000 most urgent, as 000000: ")

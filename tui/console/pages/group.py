@@ -74,6 +74,9 @@ def waiting(runs: Sequence[Run], now: float) -> Verdict:
     )
 
 
+JUDGED = 1000
+"""Of more runs than these only the most urgent are judged, so that a key is answered at once."""
+
 _ALARMING = {
     "Stuck?": ("YES", "UNKNOWN", "WAITING", "PAUSED", "NO"),
     "Progress?": ("NO", "UNKNOWN", "HELD", "PAUSED", "NOT YET", "YES"),
@@ -86,6 +89,11 @@ _ALARMING = {
 
 def together(runs: Sequence[Run], now: float) -> Verdict:
     """The five answers about runs as their records alone give them: how many of each word, and a case of the first."""
+    all_of, of = f"All {len(runs)}", str(len(runs))
+    if len(runs) > JUDGED:
+        runs = runs[:JUDGED]
+        of = f"the {formats.thousands(JUDGED)} most urgent"
+        all_of = f"All of {of}"
     verdicts = [(run, judge(run, Recent(), now)) for run in runs]
     found: list[Answer] = []
     for at, question in enumerate(QUESTIONS):
@@ -94,7 +102,7 @@ def together(runs: Sequence[Run], now: float) -> Verdict:
         first = min(words, key=lambda word: order.index(word) if word in order else len(order))
         example, said = next((run, verdict[at]) for run, verdict in verdicts if verdict[at].word == first)
         others = ", ".join(f"{number} {word}" for word, number in words.most_common() if word != first)
-        many = f"All {len(runs)}" if not others else f"{words[first]} of {len(runs)}"
+        many = f"{words[first]} of {of}" if others else all_of
         whose = f", as {short(example.run)}: " if words[first] > 1 else f": {short(example.run)}: "
         found.append(Answer(first, f"{many}{whose}{said.figures}{f' The others: {others}.' if others else ''}"))
     return Verdict(*found)
