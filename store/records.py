@@ -113,7 +113,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sentence fragment that says why the run stands where it stands; empty while nothing is to say."""
     evidence: dict[str, Json] = {}
     """Of the stop reason: `summary` (a sentence), `figures` {label: value}, `events` [seq],
-    `calls` [{event, step, tool, args, result}], `log_tail` [line], `offer` (what can be done now); each optional."""
+    `calls` [{event, step, tool, args, result}], `log_tail` [line], `offer` (what can be done now), `scope` (section of
+    a common budget), `below_at` (when a rate allows more, epoch seconds); each optional."""
     task: str = ""
     step: int = 0
     step_name: str = ""

@@ -131,6 +131,10 @@ class Page:
 
     def why(self) -> list[str]:
         said = [plain(standing.why(self.run, self.now)), plain(str(self.run.evidence.get("summary") or ""))]
+        below_at = below_its_rate_at(self.run)
+        if below_at is not None:
+            when = f"from {formats.moment(below_at, self.now)} on" if below_at > self.now else "now"
+            said.append(f"It is below that {when}, and can be resumed as it is then.")
         return [part for part in dict.fromkeys(said) if part]
 
     def judged(self) -> list[str]:
@@ -222,9 +226,16 @@ def next_commands(run: Run, short: str) -> list[str]:
     return [resume_command(run, short), *accept, f"kill {short}"]
 
 
+def below_its_rate_at(run: Run) -> float | None:
+    """When a run that was held for its pace may go on without more (epoch seconds); None for any other."""
+    at = run.evidence.get("below_at") if run.at_rest and run.reason is StopReason.BUDGET_EXCEEDED else None
+    return float(at) if isinstance(at, int | float) else None
+
+
 def resume_command(run: Run, short: str) -> str:
     """How this run is let go on, by why it stands."""
-    if run.reason is StopReason.BUDGET_EXCEEDED:
+    below_at = below_its_rate_at(run)
+    if run.reason is StopReason.BUDGET_EXCEEDED and (below_at is None or below_at > time.time()):
         told = run.evidence.get("figures") or {}
         used_up = [name for name in run.limits if (standing.spent(run, name, time.time()) or 0) >= run.limits[name]]
         spent = [*(name for name in run.limits if name in told), *used_up]

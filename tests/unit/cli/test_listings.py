@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -132,11 +133,23 @@ def test_a_run_that_spent_its_budget_is_offered_more_of_it(cli: Cli, past: Past)
 def test_a_run_that_spent_too_fast_is_offered_a_higher_rate(cli: Cli, past: Past) -> None:
     run = past.run("d810aaaaaaaa", limits={"cost_usd": 50.0, "cost_usd_per_hour": 4.0})
     past.journal.move(run, Status.PAUSING, "asked by budget")
-    evidence = {"figures": {"cost_usd_per_hour": "$4.10 of $4.00", "below it again in": "20 min"}}
+    figures = {"cost_usd_per_hour": "$4.10 of $4.00", "below it again in": "20 min"}
+    evidence = {"figures": figures, "below_at": time.time() + 1000}
     past.rest(run, Status.PAUSED, "BUDGET_EXCEEDED", why="$4.10 of $4.00 an hour spent", evidence=evidence)
     _code, out, _err = cli("show", run)
     assert "agentwatch resume d810 --budget cost_usd_per_hour=8" in out
     assert "limits $50.00, $4.00 an hour" in out
+    assert "It is below that from " in out
+
+
+def test_a_run_that_was_held_for_its_pace_is_simply_resumed_once_time_has_passed(cli: Cli, past: Past) -> None:
+    run = past.run("d810aaaaaaaa", limits={"tokens_per_minute": 100})
+    past.journal.move(run, Status.PAUSING, "asked by budget")
+    evidence = {"figures": {"tokens_per_minute": "120 of 100"}, "below_at": time.time() - 1}
+    past.rest(run, Status.PAUSED, "BUDGET_EXCEEDED", why="too fast", evidence=evidence)
+    _code, out, _err = cli("show", run)
+    assert "It is below that now" in out
+    assert "agentwatch resume d810\n" in out
 
 
 def test_commands_that_are_offered_name_the_same_home(cli: Cli, past: Past, home: Home) -> None:

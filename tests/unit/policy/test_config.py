@@ -110,6 +110,17 @@ def test_a_wrong_value_says_what_is_wanted(tmp_path: Path, text: str, sentence: 
     assert mistake.endswith(sentence)
 
 
+def test_what_cannot_be_redacted_by_is_a_mistake(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, '[redaction]\npatterns = ["(", "x*"]\nfields = ["ssn"]\nkeep = ["ssn"]\n') == [
+        "p.toml, line 1, [redaction]: '(' is no regular expression: missing ), unterminated subpattern at position 0.",
+        "p.toml, line 1, [redaction]: the pattern 'x*' matches an empty text, and so would hide nothing everywhere.",
+        "p.toml, line 1, [redaction]: 'ssn' stands in fields and in keep.",
+    ]
+    assert mistakes(tmp_path, '[redaction]\nfields = "ssn"\n') == [
+        "p.toml, line 2, [redaction] fields must be a list of texts, not 'ssn'.",
+    ]
+
+
 def test_a_section_that_is_no_section_is_a_mistake(tmp_path: Path) -> None:
     assert mistakes(tmp_path, "loop = 3\n") == ["p.toml, line 1, [loop] must be a section with keys, not 3."]
 
