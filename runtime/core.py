@@ -12,8 +12,9 @@ from functools import partial
 
 from runtime.live import LiveRun
 from runtime.policy.config import DEFAULT, Policy
+from runtime.policy.evidence import duration
 from runtime.policy.redaction import Redactor
-from runtime.policy.ruling import Ruling
+from runtime.policy.ruling import Level, Ruling
 from runtime.steady import Steady
 from store.errors import StoreError
 from store.events import Kind
@@ -25,6 +26,8 @@ from store.states import Status
 log = logging.getLogger("agentwatch.runtime")
 
 RETRY_WRITE_S = 0.5
+JUMP_S = 5.0
+"""More than a clock that is only corrected moves by at a time."""
 
 
 class Core:
@@ -37,6 +40,7 @@ class Core:
         self.secret = _secret(home)
         self.steady = Steady()
         """For what lasts a while; `now` is for the record."""
+        self._ahead_s = 0.0
         self.trouble = ""
         """Why the record cannot be written; empty while it can."""
         self.on_rulings: Callable[[LiveRun, Iterable[Ruling]], None] = lambda live, rulings: None
@@ -50,13 +54,33 @@ class Core:
 
     def record(self, live: LiveRun, kind: Kind, body: dict[str, Json], raw: bytes | None = None) -> Event:
         """Queue an event of a live run, and let its rules judge it at once."""
+        self.look_at_clock()
         run = self.journal.runs[live.run]
         event = self.journal.append(live.run, run.attempt, kind, body, raw)
         self._judge(live, event)
         return event
 
+    def look_at_clock(self) -> None:
+        """Tell the rules of every live run if the wall clock jumped since it was looked at last.
+
+        Before anything else is recorded: a machine that slept for a night, or whose clock was set, would else have let
+        every limit of time pass at once.
+        """
+        before, self._ahead_s = self._ahead_s, self.steady.ahead_s()
+        by_s = round(self._ahead_s - before, 3)
+        if abs(by_s) < JUMP_S:
+            return
+        way = "ahead" if by_s > 0 else "back"
+        summary = f"the wall clock went {duration(abs(by_s))} {way}: no time passed for the run"
+        log.warning("%s", summary)
+        body: dict[str, Json] = {"rule": "clock", "level": Level.OBSERVE, "summary": summary, "by_s": by_s}
+        body |= {"evidence": {"summary": f"{summary[0].upper()}{summary[1:]}."}, "signature": "clock"}
+        for live in list(self.lives.values()):
+            self.record(live, Kind.RULING, body)
+
     def move(self, live: LiveRun, to: Status, cause: str, **details: Json) -> Event:
         """Queue a change of status of a live run.  Raises `IllegalTransition`."""
+        self.look_at_clock()
         event = self.journal.move(live.run, to, cause, **details)
         self._judge(live, event)
         return event

@@ -125,6 +125,7 @@ class Runtime:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self._core.look_at_clock()
             now = time.time()
             self._children.reap()
             for live in list(self._core.lives.values()):

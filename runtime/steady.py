@@ -17,6 +17,10 @@ class Steady:
         """The time, for what lasts."""
         return self._monotonic() + self._ahead_s
 
+    def ahead_s(self) -> float:
+        """How far the wall clock is ahead of this one: what it was set by since, and what the machine slept."""
+        return self._wall() - self.now()
+
     def shown(self, at: float) -> float:
         """What the wall clock shows at a time of this one, for people and for the record."""
-        return at + self._wall() - self.now()
+        return at + self.ahead_s()

@@ -36,8 +36,9 @@ class Kind(StrEnum):
     REPLAYED = "gate.replayed"
     """A call was answered from the record.  id, tool, args, of (id of the recorded action), result"""
     RULING = "ruling"
-    """rule (a section of the policy, or `processes`: some cannot be ended), level (observe | warn | steer | pause |
-    stop), reason?, summary, note?, evidence, signature?"""
+    """rule (a section of the policy; `processes`: some cannot be ended; `clock`: the wall clock jumped), level (observe
+    | warn | steer | pause | stop), reason?, summary, note?, evidence, signature?, by_s? (of `clock`: the seconds by
+    which it went ahead; they do not count)"""
     ADVICE = "advice"
     """A note for the model was delivered.  note, by"""
     DOUBT = "action.doubt"

@@ -216,7 +216,8 @@ def _time(run: Run, event: Event, changes: Changes) -> None:
     changes["gated"] = gated
     going_s, since = run.going_s, run.going_since
     if since is not None:
-        going_s += max(0.0, event.at - since)
+        # What the wall clock jumped over did not pass.
+        going_s += max(0.0, event.at - since - max(0.0, event.body.get("by_s") or 0.0))
     changes.update(going_s=going_s, going_since=event.at if status in GOING and not gated else None)
     if event.kind == Kind.STATUS and run.status in RESUMABLE and status in GOING:
         changes["resumed_s"] = going_s
@@ -225,7 +226,7 @@ def _time(run: Run, event: Event, changes: Changes) -> None:
 HOLD_ENDS = frozenset({Kind.ACTION_BEGIN, Kind.ACTION_WITHDRAWN, Kind.REFUSED, Kind.REPLAYED})
 """What becomes of a call that waited at the gate."""
 
-_TIMED = frozenset({Kind.STATUS, Kind.HELD, Kind.ATTEMPT_ENDED})
+_TIMED = frozenset({Kind.STATUS, Kind.HELD, Kind.ATTEMPT_ENDED, Kind.RULING})
 
 _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.STATUS: _status,

@@ -39,6 +39,8 @@ class Stopwatch:
         """Move to the time of `event`, then take in what it changes."""
         if self._counted_to is None and event.seq <= self._history_to:
             self._going = True  # A history's first event tells of an earlier time than the status the run has now.
+        if event.kind == Kind.RULING and event.body.get("by_s"):
+            self._skip(event)
         self._advance(event.at)
         if event.kind in _STOPS:
             self._stop_or_go(event)
@@ -47,6 +49,14 @@ class Stopwatch:
                 self._held.discard(str(event.body.get("id") or ""))
             if event.kind in OF_THE_AGENT:
                 self._held.discard("")
+
+    def _skip(self, event: Event) -> None:
+        """Leave out what the wall clock jumped over."""
+        by_s: float = event.body["by_s"]
+        if by_s < 0:
+            self._counted_to = event.at
+        elif self._counted_to is not None:
+            self._counted_to = min(event.at, self._counted_to + by_s)
 
     def _stop_or_go(self, event: Event) -> None:
         if event.kind == Kind.CREATED:

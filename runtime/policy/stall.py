@@ -44,6 +44,8 @@ class StallRule:
             self._open.clear()
         elif event.kind == Kind.RULING and event.body["rule"] == self.name:
             self._said.add(event.body["level"])
+        elif event.kind == Kind.RULING and self._pausing_since is not None:
+            self._pausing_since += event.body.get("by_s") or 0.0
         elif event.kind == Kind.STATUS:
             due = event.body["to"] == Status.PAUSING and Level.PAUSE in self._said
             self._pausing_since = event.at if due else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -108,9 +109,11 @@ class Peer:
 class Desk:
     """One running run."""
 
-    def __init__(self, home: Home, policy: Policy | None = None, *, sdk: bool = True) -> None:
+    def __init__(
+        self, home: Home, policy: Policy | None = None, *, sdk: bool = True, wall: Callable[[], float] = time.time
+    ) -> None:
         home.create()
-        self.core = Core(home, Journal(home))
+        self.core = Core(home, Journal(home, clock=wall))
         self.lifecycle = Lifecycle(self.core)
         self.review = Review(self.core)
         self.breakers = Breakers(self.core)
