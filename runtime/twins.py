@@ -34,7 +34,7 @@ class Twins:
         if not call.behind:
             why = f"{twin.tool} with the key {message.key!r} is in flight"
             body: dict[str, Json] = {"id": message.id, "tool": message.tool, "args": message.args, "why": why}
-            self._core.record(live, Kind.HELD, body)
+            self._core.record(live, Kind.HELD, body | {"behind": twin.id})
             self._core.after_commit(partial(call.connection.send, wire.verdict(message.id, "wait", why=why)))
         call.behind, call.dependency = twin.id, ""
         return True

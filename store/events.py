@@ -30,7 +30,8 @@ class Kind(StrEnum):
     """by"""
     HELD = "gate.held"
     """A call waits at the gate.  id?, tool?, args?, why, until? (epoch seconds), dependency?, question?
-    (true: a person must say whether it is on record already)"""
+    (true: a person must say whether it is on record already), behind? (id of the action with the same key whose end it
+    waits for: time passes for the run meanwhile)"""
     REFUSED = "gate.refused"
     """A call was refused, and did not happen.  id, tool, args, reason"""
     REPLAYED = "gate.replayed"

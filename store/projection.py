@@ -205,11 +205,11 @@ def _time(run: Run, event: Event, changes: Changes) -> None:
     """Count the time for which a run is going: starting or running, and held by nothing of ours."""
     status, gated = changes.get("status", run.status), run.gated
     ident = str(event.body.get("id") or "")
-    if event.kind == Kind.HELD:
+    if event.kind == Kind.HELD and not event.body.get("behind"):
         gated = (*(held for held in gated if held != ident), ident)
     elif event.kind == Kind.ATTEMPT_ENDED or (event.kind == Kind.STATUS and status in GOING):
         gated = ()
-    elif event.kind in HOLD_ENDS:
+    elif event.kind in HOLD_ENDS or event.kind == Kind.HELD:
         gated = tuple(held for held in gated if held != ident)
     if event.kind in OF_THE_AGENT:
         gated = tuple(held for held in gated if held)

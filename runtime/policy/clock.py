@@ -65,6 +65,8 @@ class Stopwatch:
             self._going = event.body["to"] in self._statuses
             if event.body["to"] in (Status.RUNNING, Status.STARTING):
                 self._held.clear()
+        elif event.kind == Kind.HELD and event.body.get("behind"):
+            self._held.discard(str(event.body.get("id") or ""))
         elif event.kind == Kind.HELD:
             self._held.add(str(event.body.get("id") or ""))
         elif event.kind == Kind.ATTEMPT_ENDED:

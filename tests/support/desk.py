@@ -64,7 +64,7 @@ class Rules:
         self.say = say
 
     def feed(self, event: Event) -> list[Ruling]:
-        return list(self.say(event))
+        return list(self.say(event) or ())
 
 
 class Peer:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from runtime.live import PauseOrder
+from runtime.policy.clock import Stopwatch
 from store.home import Home
 from store.states import Status, StopReason
 from tests.support.desk import Desk, Peer
@@ -135,3 +136,15 @@ async def test_a_twin_whose_process_is_gone_is_in_doubt(desk: Desk) -> None:
     desk.lifecycle.reviewed(desk.live, "answered", "ann")
     desk.core.flush()
     assert other.heard("b") == ["wait", "replay"]
+
+
+async def test_while_a_call_waits_for_its_twin_time_passes_for_the_run(desk: Desk) -> None:
+    peer = Peer(desk)
+    clock = Stopwatch(desk.core.run(desk.live))
+    desk.rules.say = clock.feed  # type: ignore[assignment]
+    peer.begin("a", **KEYED)
+    peer.begin("b", **KEYED)
+    run = desk.core.run(desk.live)
+    assert run.gated == () and run.going_since is not None
+    before = clock.seconds(run.going_since)
+    assert clock.seconds(run.going_since + 100) - before > 99
