@@ -20,6 +20,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from typing import Any
 
 import aiosqlite
 import msgspec
@@ -106,10 +107,17 @@ class Commands:
             (applied,),
         ).fetchall()
         self._version = version
-        return [
-            Command(number, kind, run, attempt, msgspec.json.decode(args), who, at, expires_at)
-            for number, kind, run, attempt, args, who, at, expires_at in rows
-        ]
+        return [_command(row) for row in rows]
 
     def close(self) -> None:
         self._db.close()
+
+
+def _command(row: tuple[Any, ...]) -> Command:
+    """A request from its row; one whose arguments cannot be read is of a kind that nobody knows, and is refused."""
+    number, kind, run, attempt, args, who, at, expires_at = row
+    try:
+        read = msgspec.json.decode(args, type=dict[str, Any])
+    except (msgspec.DecodeError, TypeError):
+        kind, read = "unreadable", {}
+    return Command(number, kind, run, attempt, read, who, at, expires_at)

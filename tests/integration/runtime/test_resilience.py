@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import sqlite3
 import time
 
 from runtime.process import is_alive, start_time
 from store.control import submit
+from store.events import Kind
 from store.launch import Launch, write_launch
 from store.states import Status, StopReason
 from tests.support.world import World
@@ -66,6 +69,18 @@ async def test_a_request_that_makes_no_sense_is_refused_and_the_runtime_goes_on(
     assert after is not None and after.pid == beat.pid
     world.touch("enough")
     await world.rest(run)
+
+
+async def test_a_request_that_cannot_be_read_is_refused_and_the_next_one_is_dealt_with(world: World) -> None:
+    run = await world.start(IDLE)
+    with contextlib.closing(sqlite3.connect(world.home.control)) as db, db:
+        values = (run, "no json", time.time() + 60)
+        db.execute("INSERT INTO commands VALUES (NULL, 'kill', ?, NULL, ?, 'ann', 0, ?)", values)
+    assert not (await world.ask("kill", "nobody")).applied
+    unreadable = (await world.events(run, Kind.COMMAND))[-1].body
+    assert (unreadable["kind"], unreadable["applied"]) == ("unreadable", False)
+    world.touch("enough")
+    assert (await world.rest(run)).status is Status.COMPLETED
 
 
 async def test_a_log_that_cannot_be_cut_does_not_end_the_runtime(world: World) -> None:
