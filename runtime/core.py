@@ -87,7 +87,13 @@ class Core:
 
     def _judge(self, live: LiveRun, event: Event) -> None:
         self.schedule_flush()
-        if rulings := live.judge.feed(event):
+        try:
+            rulings = live.judge.feed(event)
+        except Exception as error:
+            # What one rule cannot cope with must keep nobody from what he asked for.
+            log.exception("the rules of run %s, event %s: %s", live.run, event.seq, error)
+            return
+        if rulings:
             self.on_rulings(live, rulings)
 
     def hide(self, run: str, policy: Policy) -> None:

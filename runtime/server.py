@@ -133,9 +133,11 @@ class Runtime:
                     self._look_after(live, now)
                 except Exception as error:
                     log.exception("looking after run %s: %s", live.run, error)
-            self._breakers.tick()
-            self._shared_budgets.tick()
-            self._judges.tick()
+            for tick in (self._breakers.tick, self._shared_budgets.tick, self._judges.tick):
+                try:
+                    tick()
+                except Exception as error:
+                    log.exception("a tick: %s", error)
             self._beat()
             self._keep_record()
             if self._idle_s and time.monotonic() - self._busy_at > self._idle_s:

@@ -72,3 +72,14 @@ async def test_a_pause_by_the_begin_itself_waits_for_that_action_to_end(desk: De
     peer = Peer(desk)
     peer.begin("a")
     assert (peer.heard("a"), desk.status) == (["proceed"], Status.PAUSING)
+
+
+async def test_a_rule_that_fails_keeps_nobody_waiting(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    def say(event: Event) -> Iterable[Ruling]:
+        raise ZeroDivisionError
+
+    desk.rules.say = say
+    peer = Peer(desk)
+    peer.begin("a")
+    assert peer.heard("a") == ["proceed"]
+    assert "the rules of run" in caplog.text
