@@ -356,6 +356,31 @@ async def test_an_opened_event_can_be_searched(recorded: FleetMaker, open_consol
         await console.sees("AGENT ")
 
 
+async def test_a_log_can_be_searched(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("l")
+        await console.sees("collected 42 items")
+        await console.press("slash", *"FAILED")
+        await console.sees("“FAILED”: line 1 of 2 ")
+        await console.press("enter")
+        await console.sees("“FAILED”: line 2 of 2 ")
+        assert "“FAILE”" not in console.text
+        await console.press("escape", "escape")
+        await console.sees("AGENT ")
+
+
+async def test_a_checkpoint_can_be_searched(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("c")
+        await console.sees("content of checkpoint 5")
+        await console.press("slash", *"token.py")
+        await console.sees("“token.py”: line 1 of 1 ")
+        await console.press("escape", "down")
+        await console.sees("content of checkpoint 4")
+
+
 async def test_home_goes_to_the_first_event_of_a_long_run(maker: FleetMaker, open_console: Opener) -> None:
     script = maker.script("abc123", "long-runner", "Run on", 4000)
     script.start()

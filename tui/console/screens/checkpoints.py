@@ -17,17 +17,19 @@ from tui.console.lines import EMPTY, Line, Span, fit, line, rule
 from tui.console.pages.difference import difference_lines
 from tui.console.pages.json_lines import json_lines
 from tui.console.screens.base import key
-from tui.console.screens.run_page import RunScreen
+from tui.console.screens.searching import SearchingScreen
 from tui.console.widgets.lines_view import LinesView
 
 LIST_WIDTH = 54
 SIDE_BY_SIDE_FROM = 110
 
 
-class CheckpointsScreen(RunScreen):
+class CheckpointsScreen(SearchingScreen):
     """The list at the left (on top in a narrow terminal), the picked one beside it."""
 
     SUBJECT = "checkpoints"
+    SOUGHT = "#content"
+    PLACE = "this checkpoint"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("tab", "other", "content", "Move between the list and the content"),
         key("r", "resume", "resume…", "Let the run go on; the dialog asks from which checkpoint"),
@@ -49,6 +51,7 @@ class CheckpointsScreen(RunScreen):
         with Container(id="panes"):
             yield LinesView(cursor=True, id="list")
             yield LinesView(id="content")
+        yield self.search_box()
 
     def on_mount(self) -> None:
         self.query_one("#list").focus()
@@ -107,7 +110,16 @@ class CheckpointsScreen(RunScreen):
         if missing:
             self._read_states(missing)
         else:
-            self.query_one("#content", LinesView).show(self._content(self._picked))
+            self.query_one("#content", LinesView).show(self.with_marks(self._content(self._picked)))
+
+    def sought(self) -> list[Line]:
+        return self._content(self._picked) if self._picked is not None else []
+
+    def paint_sought(self) -> None:
+        self._paint_content()
+
+    def focus_again(self) -> None:
+        self.query_one("#list").focus()
 
     def _before(self, number: int) -> int | None:
         earlier = [ref.number for ref in self._refs if ref.number < number]

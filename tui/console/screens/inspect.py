@@ -12,17 +12,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.widgets import Input
 
 from store.errors import StoreError
 from store.records import Event, Run
 from tui.console import formats
 from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import answers, heading
-from tui.console.pages.entries import Axis, EntryLines, axis_line, axis_of, marked
+from tui.console.pages.entries import Axis, EntryLines, axis_line, axis_of
 from tui.console.pages.json_lines import json_lines
 from tui.console.screens.base import key
-from tui.console.screens.run_page import RunScreen
+from tui.console.screens.searching import SearchingScreen
 from tui.console.scroll import Scroll
 from tui.console.telling import Entry, Story
 from tui.console.widgets.lines_view import LinesView
@@ -64,23 +63,15 @@ class StoryView(LinesView):
             self.post_message(self.First())
 
 
-class InspectScreen(RunScreen):
+class InspectScreen(SearchingScreen):
     """Answers on top, entries below, the picked one in full beside them."""
 
     SUBJECT = "inspect"
+    SOUGHT = "#content"
+    PLACE = "this event"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("enter", "open", "open", "Open the event in full, or close it"),
         key("f", "follow", "follow", "To the end, and follow what comes"),
-        key("slash", "search", "search", "Search in the opened event", shown="/"),
-        key(
-            "n",
-            "found(1)",
-            "next found",
-            "To the next place that holds what was searched for",
-            show=False,
-            name="next_found",
-        ),
-        key("N", "found(-1)", "found before", "To the place before", show=False, name="found_before"),
         key("r", "resume", "resume…", "Let it go on"),
         key("p", "pause", "pause", "Pause at the next safe point"),
         key("w", "why", "why", "Why it stands where it stands"),
@@ -100,14 +91,13 @@ class InspectScreen(RunScreen):
         self._reading = False
         self._cursor_seq: int | None = None
         self._opened: tuple[tuple[int, int], list[Event]] = ((0, 0), [])
-        self._found = -1
 
     def body(self) -> ComposeResult:
         yield Painted(id="answers")
         with Container(id="panes"):
             yield StoryView(cursor=True, id="page")
             yield LinesView(id="content")
-        yield Input(id="search", placeholder="words in this event; enter: the next one, esc: leave")
+        yield self.search_box()
 
     def on_mount(self) -> None:
         self.query_one("#page").focus()
@@ -271,13 +261,7 @@ class InspectScreen(RunScreen):
                 return
             self._opened = (wanted, parts)
             self._found = -1
-        view = self.query_one("#content", LinesView)
-        lines = event_lines(self._opened[1], self._event_width())
-        needle = self.query_one("#search", Input).value
-        if needle:
-            lines, rows = marked(lines, needle)
-            self._found = self._found if self._found in rows else (rows[0] if rows else -1)
-        view.show(lines)
+        self.query_one("#content", LinesView).show(self.with_marks(self.sought()))
 
     @work(exclusive=True, group="event")
     async def _read_event(self, wanted: tuple[int, int]) -> None:
@@ -301,58 +285,19 @@ class InspectScreen(RunScreen):
 
     # --- searching in it
 
+    def sought(self) -> Sequence[Line]:
+        return event_lines(self._opened[1], self._event_width())
+
+    def paint_sought(self) -> None:
+        self._paint_event()
+
     def action_search(self) -> None:
         if not self._open:
             self.action_open()
-        box = self.query_one("#search", Input)
-        box.add_class("-open")
-        box.focus()
+        super().action_search()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._found = -1
-        self._paint_event()
-        self._go_to_found()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._next_found(1)
-
-    def action_found(self, direction: int) -> None:
-        if self.query_one("#search", Input).value:
-            self._next_found(direction)
-        else:
-            self.action_search()
-
-    def _next_found(self, direction: int) -> None:
-        rows = self._rows_found()
-        if rows:
-            at = rows.index(self._found) if self._found in rows else -direction
-            self._found = rows[(at + direction) % len(rows)]
-        self._go_to_found()
-
-    def _rows_found(self) -> list[int]:
-        needle = self.query_one("#search", Input).value
-        return marked(event_lines(self._opened[1], self._event_width()), needle)[1] if needle else []
-
-    def _go_to_found(self) -> None:
-        needle, rows = self.query_one("#search", Input).value, self._rows_found()
-        if rows:
-            view = self.query_one("#content", LinesView)
-            self._found = self._found if self._found in rows else rows[0]
-            view.scroll_to(y=max(0, self._found - view.size.height // 2), animate=False, force=True)
-            self.state.note(f"“{needle}”: line {rows.index(self._found) + 1} of {len(rows)} that hold it")
-        elif needle:
-            self.state.note(f"“{needle}” is not in this event.", "warn")
-        self.paint_frame()
-
-    def _leave_search(self) -> bool:
-        """Whether there was a search to leave."""
-        box = self.query_one("#search", Input)
-        if not box.has_class("-open"):
-            return False
-        box.remove_class("-open")
-        box.value = ""
+    def focus_again(self) -> None:
         self.query_one("#page").focus()
-        return True
 
     def build(self, run: Run, now: float, width: int) -> list[Line]:
         return []
@@ -366,9 +311,7 @@ class InspectScreen(RunScreen):
         self.query_one("#page", LinesView).action_edge(1)
 
     def action_back(self) -> None:
-        if self._leave_search():
-            return
-        if self._open:
+        if self._open and not self.query_one("#search").has_class("-open"):
             self.action_open()
         else:
             super().action_back()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from store.records import Run
 from tui.console import formats
 from tui.console.lines import EMPTY, Line, Span, line, wrap
 from tui.console.screens.base import key
-from tui.console.screens.run_page import RunScreen
+from tui.console.screens.searching import SearchingScreen
 from tui.console.widgets.lines_view import LinesView
 from tui.plain import plain_lines
 
@@ -21,10 +23,11 @@ READ_BYTES = 256 * 1024
 LOOK_EVERY_S = 0.25
 
 
-class LogScreen(RunScreen):
+class LogScreen(SearchingScreen):
     """Follows while the view is at its end."""
 
     SUBJECT = "log"
+    PLACE = "this log"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("f", "follow", "follow", "To the end, and follow what comes"),
         key("W", "wrap", "wrap", "Break long lines, or cut them"),
@@ -41,7 +44,12 @@ class LogScreen(RunScreen):
         self._stamp: tuple[int, float, int, bool] | None = None
         self._lines: list[Line] = []
 
+    def body(self) -> ComposeResult:
+        yield LinesView(id="page")
+        yield self.search_box()
+
     def on_mount(self) -> None:
+        self.query_one("#page").focus()
         super().on_mount()
         self.set_interval(LOOK_EVERY_S, self.paint_body)
         self.call_after_refresh(self.action_follow)
@@ -58,11 +66,16 @@ class LogScreen(RunScreen):
             return
         first = self._stamp is None
         self._stamp = stamp
-        view = self.query_one("#page", LinesView)
         self._lines = log_lines(path, width if self._wraps else None)
-        view.show(self._lines, follow=not first)
+        self.paint_sought(follow=not first)
         if first:
             self.call_after_refresh(self.action_follow)
+
+    def sought(self) -> Sequence[Line]:
+        return self._lines
+
+    def paint_sought(self, *, follow: bool = False) -> None:
+        self.query_one("#page", LinesView).show(self.with_marks(self._lines), follow=follow)
 
     def build(self, run: Run, now: float, width: int) -> list[Line]:
         return self._lines

@@ -106,6 +106,11 @@ class LinesView(Toned, ScrollView, can_focus=True):
         if index != before:
             self.post_message(self.Moved(self, index))
 
+    def on_resize(self) -> None:
+        if self.has_cursor:
+            # Where there is less room, the cursor's line must still be seen.
+            self.select(self.index)
+
     def action_move(self, delta: int) -> None:
         if self.has_cursor:
             self.select(self.index + delta)
