@@ -80,7 +80,7 @@ class Gate:
 
     def _take(self, live: LiveRun, connection: Connection, message: wire.Message, raw: bytes) -> None:
         """Go on with the message as it is, of which `raw` alone, without its secrets, is recorded."""
-        if not isinstance(message, wire.Checkpoint | wire.UsageAdded):
+        if not isinstance(message, wire.Checkpoint):
             raw = self._core.clean(live.run, raw)
         match message:
             case wire.ActionBegin() | wire.StepBegin() | wire.Checkpoint() if why := live.crowded(len(raw)):

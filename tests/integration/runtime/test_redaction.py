@@ -39,6 +39,7 @@ raw.end("a", {{"ok": True, "session": {{"access_token": "0a1b2c3d"}}}})
 raw.begin("b", "get", {{}}, idempotent=True)
 raw.ask(t="action.end", id="b", ok=False, error={{"type": "HTTPError", "message": "401 for " + SECRET}})
 raw.say(t="progress", label="used " + SECRET)
+raw.say(t="usage", cost_usd=0.1, model="m", header="Bearer " + SECRET)
 raw.complete("the key was " + SECRET)
 """,
         goal=f"try {SECRET}",
