@@ -33,11 +33,26 @@ def test_lanes(told: Entry, drawn: str) -> None:
 
 
 def test_the_axis_spans_what_is_seen_and_what_still_goes_on() -> None:
-    told = [entry(100.0, duration_s=5.0), entry(110.0, ended=False)]
+    told = [entry(100.0, duration_s=5.0, ident="a"), entry(110.0, ended=False, ident="b")]
 
     assert axis_of(told, 10, now=160.0) == Axis(100.0, 160.0, 10)
     assert axis_of([], 10, now=160.0) is None
     assert axis_of(told, 0, now=160.0) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "end"),
+    [
+        ([entry(100.0), entry(140.0, ended=False)], 150.0),
+        ([entry(100.0), entry(140.0, duration_s=4.0)], 144.0),
+        ([entry(100.0, duration_s=30.0), entry(140.0)], 140.0),
+        ([entry(100.0, ended=False)], 9000.0),
+    ],
+)
+def test_a_wait_that_outlasts_all_else_does_not_crowd_it_out(told: list[Entry], end: float) -> None:
+    axis = axis_of(told, 10, now=9000.0)
+
+    assert axis is not None and (axis.begin, axis.end) == (100.0, end)
 
 
 def test_a_moment_on_an_axis_of_no_length_is_its_first_cell() -> None:

@@ -49,7 +49,7 @@ def _next(breaker: Breaker, now: float) -> str:
             return f"next try {formats.clock(breaker.until)}"
         case BreakerState.HALF_OPEN:
             return "one call at a time goes out"
-    return f"{breaker.ramp} calls at a time" if breaker.ramp else ""
+    return f"{formats.plural(breaker.ramp, 'call')} at a time" if breaker.ramp else ""
 
 
 def breaker_facts(body: Mapping[str, Json], waiting: int, now: float, width: int) -> list[Line]:

@@ -32,12 +32,19 @@ class Axis(NamedTuple):
         return max(0, min(self.cells - 1, int(share * self.cells)))
 
 
+WAIT_SHARE = 0.25
+"""A wait that outlasts all else on the page takes at most this share more of the axis: it would crowd out the rest."""
+
+
 def axis_of(entries: Iterable[Entry], cells: int, now: float) -> Axis | None:
     """The axis that `entries` share; None without any."""
-    ends = [(entry.at, end_of(entry, now)) for entry in entries]
-    if not ends or cells <= 0:
+    told = list(entries)
+    if not told or cells <= 0:
         return None
-    return Axis(min(begin for begin, _ in ends), max(end for _, end in ends), cells)
+    begin = min(entry.at for entry in told)
+    end = max(end_of(entry, now) if entry.ident else entry.at for entry in told)
+    most = end + (WAIT_SHARE * (end - begin) if end > begin else now - begin)
+    return Axis(begin, max(end, min(most, max(end_of(entry, now) for entry in told))), cells)
 
 
 def end_of(entry: Entry, now: float) -> float:

@@ -25,18 +25,18 @@ def paint_group(group: Group, runs: Sequence[Run], columns: list[Column], now: f
         "task": counts(runs),
         "tool": next(iter(tools)) if len(tools) == 1 else "",
         "quiet": formats.age(now - _quiet_since(runs, now)),
-        "tokens": formats.count(sum(run.tokens for run in runs)),
+        "tokens": formats.count(tokens) if (tokens := sum(run.tokens for run in runs)) else "–",
         "why": _why(group, runs, now) or ("" if "task" in wide else counts(runs)),
     }
     spans = [Span("▌" if at_cursor else " ", "key"), Span(f"{glyph(place.name)} ", loud)]
-    cost, number = formats.money(sum(run.cost_usd for run in runs)), f" ×{len(runs)}"
+    spent, number = sum(run.cost_usd for run in runs), f" ×{len(runs)}"
     for column in columns[1:]:
         tone = loud if column.name in ("agent", "status") else ""
         if column.name == "agent":
             arrow = "▸" if group.folded else "▾"
             shown["agent"] = f"{arrow} {clip(_whose(runs), column.width - 2 - len(number))}{number}"
         elif column.name == "cost":
-            shown["cost"] = fit(cost, min(7, column.width), right=True)
+            shown["cost"] = fit(formats.money(spent) if spent else "–", min(7, column.width), right=True)
         elif column.name == "why":
             tone = "call" if loud == "needs" else loud
         gap = "" if column is columns[-1] else " "
