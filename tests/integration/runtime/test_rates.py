@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import sqlite3
 import time
 
 from store.states import StopReason
@@ -29,6 +33,30 @@ async def test_a_run_that_burns_too_fast_is_held_and_resumed_with_more(world: Wo
 
     assert (await world.ask("resume", run, limits={"tokens_per_minute": 1e9})).applied
     await world.until(run, lambda now: now.tokens > 1500)
+
+
+def let_pass(world: World, seconds: float) -> None:
+    """Make everything on record so much older."""
+    with contextlib.closing(sqlite3.connect(world.home.journal)) as db, db:
+        db.execute("UPDATE events SET at = at - ?", (seconds,))
+        for run, body in db.execute("SELECT run, body FROM runs").fetchall():
+            told = json.loads(body)
+            told["evidence"]["below_at"] -= seconds
+            db.execute("UPDATE runs SET body = ? WHERE run = ?", (json.dumps(told), run))
+
+
+async def test_a_run_that_burned_too_fast_is_resumed_as_it_is_once_time_has_passed(world: World) -> None:
+    run = await world.start(BURNS, policy="[budget]\ntokens_per_minute = 1000\n")
+    held = await world.rest(run)
+    assert (await world.ask("stop_runtime", timeout_s=0.0)).applied
+    deadline = time.monotonic() + DEADLINE_S
+    while world.home.runtime_alive():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    let_pass(world, 61)
+
+    assert (await world.ask("resume", run)).applied
+    await world.until(run, lambda now: now.tokens > held.tokens)
 
 
 async def test_runs_that_burn_too_fast_together_are_held_until_time_has_passed(world: World) -> None:
