@@ -294,8 +294,19 @@ def _checkpoint(body: dict[str, Json]) -> Told:
 
 
 def _command(body: dict[str, Json]) -> Told:
-    verb = "done" if body.get("applied") else "refused"
-    return "", f"{body.get('who')} asked: {body.get('kind')}: {verb}: {body.get('message')}", ""
+    refused = "" if body.get("applied") else "refused, "
+    asked = _ASKED.get(str(body.get("kind")), f"to {body.get('kind')}")
+    return "", f"{body.get('who')} asked {asked}: {refused}{body.get('message')}", ""
+
+
+_ASKED = {
+    "start": "to start it",
+    "pause": "to pause it",
+    "resume": "to resume it",
+    "kill": "to kill it",
+    "fork": "to fork it",
+    "resolve": "to settle a doubt",
+}
 
 
 def _judged(body: dict[str, Json]) -> Told:

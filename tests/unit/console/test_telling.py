@@ -89,6 +89,21 @@ def test_what_a_model_was_asked_is_told_with_its_answer_and_its_cost(said: dict[
     assert entry.what == told
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {"kind": "pause", "applied": True, "message": "paused at its gate"},
+            "mira asked to pause it: paused at its gate",
+        ),
+        ({"kind": "kill", "applied": False, "message": "it is over"}, "mira asked to kill it: refused, it is over"),
+    ],
+)
+def test_what_a_person_asked_for_is_told_with_what_became_of_it(body: dict[str, Any], told: str) -> None:
+    (entry,) = Story([event(1, Kind.COMMAND, who="mira", **body)]).entries
+    assert entry.what == told
+
+
 def test_every_kind_of_event_can_be_told_with_an_empty_body() -> None:
     for kind in Kind:
         Story([event(1, kind)])
