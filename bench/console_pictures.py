@@ -50,7 +50,7 @@ PICTURES = (
     Picture("log", "55aa90", ("l",)),
     Picture("help", "3f9a1c", ("question_mark",)),
     Picture("by-agent", "c41f02", ("a", "enter")),
-    Picture("breakers", "b00001", ("b",), outage=True),
+    Picture("breakers", "a9e1d4", ("b",), outage=True),
     Picture("outage", "a9e1d4", ("g", *"jjjjjjj"), outage=True),
 )
 
