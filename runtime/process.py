@@ -17,6 +17,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from runtime.process_table import bears, processes
+
 MARKER = "AGENTWATCH_RUN"
 """The variable whose value names the run a process belongs to."""
 START_TIME_TOLERANCE_S = 0.05
@@ -100,28 +102,19 @@ def is_alive(pid: int, started_at: float) -> bool:
 
 def members(run: str, leader: Process | None) -> list[int]:
     """Every live process of a run: the leader's session, its descendants, and whoever bears the run's marker."""
-    found: set[int] = set()
-    parents: dict[int, int] = {}
-    me = os.getpid()
     leads = leader.pid if leader is not None and _same_or_gone(leader) else None
-    for process in psutil.process_iter():
-        pid = process.pid
-        if pid == me:
-            continue
-        try:
-            parents[pid] = process.ppid()
-            if process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if (leads is not None and os.getsid(pid) == leads) or process.environ().get(MARKER) == run:
-                found.add(pid)
-        except (psutil.Error, OSError):
-            continue
-    grew = True
-    while grew:
-        more = {pid for pid, parent in parents.items() if parent in found and pid not in found and pid != me}
-        found |= {pid for pid in more if psutil.pid_exists(pid) and not _is_zombie(pid)}
-        grew = bool(more & found) and bool(more)
-        parents = {pid: parent for pid, parent in parents.items() if pid not in more}
+    found: set[int] = set()
+    children: dict[int, list[int]] = {}
+    for row in processes():
+        if row.pid != os.getpid():
+            children.setdefault(row.parent, []).append(row.pid)
+            if row.session == leads or bears(row.pid, MARKER, run):
+                found.add(row.pid)
+    unseen = list(found)
+    while unseen:
+        more = [pid for pid in children.get(unseen.pop(), ()) if pid not in found]
+        found.update(more)
+        unseen += more
     return sorted(found)
 
 
