@@ -10,6 +10,8 @@ from runtime import wire
 READ_BYTES = 16 * 1024
 """Per turn of the loop and connection, so that a flooding agent slows only itself."""
 
+HELLO_DUE_S = 10.0
+
 
 class Listener(Protocol):
     """Who is told what a connection brings."""
@@ -40,6 +42,11 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio.Transport without its class.
         self._transport = cast(asyncio.Transport, transport)
+        asyncio.get_running_loop().call_later(HELLO_DUE_S, self._miss_hello)
+
+    def _miss_hello(self) -> None:
+        if self.run is None:
+            self.refuse(f"no hello came within {HELLO_DUE_S:g} s")
 
     def get_buffer(self, sizehint: int) -> bytearray:
         return self._buffer

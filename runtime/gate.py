@@ -28,6 +28,8 @@ ASK_AGAIN_S = 5.0
 """How long a run stays in review for a question whose asker is gone and has not come back."""
 
 
+MOST_CONNECTIONS = 250
+"""Of one run: a process has one, and what a system lets this process have open is for all runs."""
 GOAL_CHARS = 4000
 """Of an agent's goal in its own words that are recorded."""
 
@@ -126,6 +128,10 @@ class Gate:
         if live is None or token != live.token or message.attempt != self._core.run(live).attempt:
             connection.send(wire.frame("fenced", message="this attempt is over: another one may have taken its place"))
             connection.close()
+            return
+        if len(live.connections) >= MOST_CONNECTIONS:
+            log.warning("run %s, process %s: one connection too many", live.run, message.pid)
+            connection.refuse(f"the run has {MOST_CONNECTIONS} connections already")
             return
         connection.run, connection.pid = message.run, message.pid
         connection.began = start_time(message.pid)

@@ -68,14 +68,15 @@ class Rules:
 
 
 class Peer:
-    """The agent's side of one connection; without `hello` it is taken for one that said it."""
+    """The agent's side of one connection; if `joined` it is taken for one that said its hello."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, joined: bool = True) -> None:
         self.transport = Transport()
         self.connection = Connection(desk.gate)
         self.connection.connection_made(self.transport)
-        self.connection.run = RUN
-        desk.live.connections.add(self.connection)
+        if joined:
+            self.connection.run = RUN
+            desk.live.connections.add(self.connection)
         self._core = desk.core
 
     def hello(self, pid: int) -> None:

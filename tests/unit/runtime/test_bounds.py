@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 
 from runtime import breakers as breakers_module
+from runtime import connection as connection_module
+from runtime import gate as gate_module
 from runtime import live as live_module
 from runtime.live import LiveRun, PauseOrder, remember
 from runtime.policy.breaker import BreakerState
@@ -118,3 +122,25 @@ async def test_what_an_operator_holds_open_and_what_calls_wait_for_is_not_forgot
         call(desk, crawler, f"host-{n}", ok=True)
     assert desk.breakers.state("held") is BreakerState.OPEN
     assert desk.breakers.state("waited-for") is BreakerState.OPEN
+
+
+async def test_a_run_has_so_many_connections_and_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "MOST_CONNECTIONS", 2)
+    peers = [Peer(desk, joined=False) for _ in range(3)]
+    for peer in peers:
+        peer.hello(os.getpid())
+    assert [peer.transport.closed for peer in peers] == [False, False, True]
+    peers[0].lose()
+    again = Peer(desk, joined=False)
+    again.hello(os.getpid())
+    assert not again.transport.closed
+
+
+async def test_who_says_no_hello_is_not_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "HELLO_DUE_S", 0.01)
+    silent, speaking = Peer(desk, joined=False), Peer(desk, joined=False)
+    speaking.hello(os.getpid())
+    async with asyncio.timeout(5):
+        while not silent.transport.closed:
+            await asyncio.sleep(0.005)
+    assert not speaking.transport.closed
