@@ -9,6 +9,7 @@ import msgspec
 
 from runtime import wire
 from runtime.breakers import Breakers
+from runtime.checkpoints import save
 from runtime.connection import Connection
 from runtime.core import Core, log
 from runtime.ends import Ends
@@ -21,7 +22,7 @@ from runtime.retries import Retries
 from runtime.review import Review, diverges, nobody_knows
 from runtime.twins import Twins
 from store.events import Kind
-from store.records import Action, CheckpointRef, Json
+from store.records import Action, Json
 from store.states import Status, StopReason
 
 ASK_AGAIN_S = 5.0
@@ -372,33 +373,11 @@ class Gate:
             return
         number = live.saved.get(message.id)
         if number is None:
-            number = self._save(live, message)
+            number = save(self._core, live, message)
         if self._closed_for_now(live):
             self._hold(live, Waiting(connection, message, raw))
             return
         self._core.after_commit(partial(connection.send, wire.frame("saved", id=message.id, number=number)))
-
-    def _save(self, live: LiveRun, message: wire.Checkpoint) -> int:
-        run = self._core.run(live)
-        state = bytes(message.state)
-        ref = CheckpointRef(
-            number=(run.checkpoint.number if run.checkpoint else 0) + 1,
-            step=message.step or run.step,
-            label=message.label,
-            at=self._core.now(),
-            size_bytes=len(state),
-            digest=hashlib.sha256(state).hexdigest(),
-            attempt=run.attempt,
-        )
-        covers = live.ends.get(message.covers or "", live.began_seq)
-        remember(live.saved, message.id, ref.number)
-        live.ends = {ident: seq for ident, seq in live.ends.items() if seq >= covers}
-        live.replayable = [action for action in live.replayable if action.kept]
-        self._core.journal.put_checkpoint(live.run, ref, covers, state.decode("utf-8"))
-        body: dict[str, Json] = {"id": message.id, "number": ref.number, "step": ref.step, "label": ref.label}
-        body |= {"size_bytes": ref.size_bytes, "digest": ref.digest, "covers": message.covers}
-        self._core.record(live, Kind.CHECKPOINT, body)
-        return ref.number
 
     def _said_end(self, live: LiveRun, connection: Connection, message: wire.Complete | wire.Fail, raw: bytes) -> None:
         if not self._core.run(live).said:
