@@ -73,6 +73,8 @@ class Runtime:
         self._done = asyncio.Event()
         self._stopping: asyncio.Task[None] | None = None
         self._why = ""
+        self._capping: dict[str, asyncio.Task[None]] = {}
+        """Logs that are being cut, by run."""
 
     async def run(self) -> None:
         """Serve until told to stop, or idle for long enough."""
@@ -180,8 +182,18 @@ class Runtime:
             self._core.record(live, Kind.OUTPUT, body)
             self._lifecycle.shown_life(live, "its first output came")
         live.log_bytes = size
-        if logs.cap(path):
-            live.log_bytes = 0
+        if size > logs.LOG_CAP_BYTES and live.run not in self._capping:
+            self._capping[live.run] = asyncio.get_running_loop().create_task(self._cap_log(live, path))
+
+    async def _cap_log(self, live: LiveRun, path: Path) -> None:
+        """Copying an oversized log takes longer than a gate may be held up."""
+        try:
+            if await asyncio.to_thread(logs.cap, path):
+                live.log_bytes = 0
+        except OSError as error:
+            log.error("the log of run %s cannot be cut: %s", live.run, error)
+        finally:
+            del self._capping[live.run]
 
     # --- leaving
 

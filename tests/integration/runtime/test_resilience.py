@@ -83,6 +83,17 @@ async def test_a_request_that_cannot_be_read_is_refused_and_the_next_one_is_deal
     assert (await world.rest(run)).status is Status.COMPLETED
 
 
+async def test_a_log_beyond_its_limit_is_cut_while_its_agent_goes_on(world: World) -> None:
+    run = await world.start("raw = Raw()\nprint('x' * 34_000_000, flush=True)\n" + IDLE.split("\n", 1)[1])
+    log = world.home.log(run)
+    deadline = time.monotonic() + 20
+    while not log.exists() or log.stat().st_size or not log.with_name(f"{run}.log.1").exists():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    world.touch("enough")
+    assert (await world.rest(run)).status is Status.COMPLETED
+
+
 async def test_a_log_that_cannot_be_cut_does_not_end_the_runtime(world: World) -> None:
     run = await world.start("raw = Raw()\nprint('x' * 34_000_000)\n" + IDLE.split("\n", 1)[1])
     world.home.log(run).with_name(f"{run}.log.1").mkdir()
