@@ -191,6 +191,10 @@ class State:
         self.today = today(self.model.runs.values(), time.time())
         self.disk_free = free_share(self.home.root)
 
+    def events_of_breaker(self, name: str) -> list[Event]:
+        """What became of a breaker lately, oldest first."""
+        return [event for event in self.breaker_events if event.body.get("name") == name]
+
     def open_breakers(self) -> int:
         """How many dependencies are down, or held to be."""
         return sum(body.get("opened_at") is not None for body in self.breakers.values())

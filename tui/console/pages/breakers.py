@@ -76,7 +76,7 @@ def breaker_facts(body: Mapping[str, Json], waiting: int, now: float, width: int
 
 
 def breaker_detail(
-    name: str,
+    title: Line,
     body: Mapping[str, Json],
     runs: Sequence[Run],
     events: Sequence[Event],
@@ -84,12 +84,12 @@ def breaker_detail(
     width: int,
     height: int,
 ) -> list[Line]:
-    """At most `height` lines about one breaker: its facts, what became of it lately, the `runs` that wait for it."""
-    lines = [rule(line(Span(name, "strong")), width), *breaker_facts(body, len(runs), now, width), EMPTY]
+    """At most `height` lines about one breaker: its facts, its `events`, the `runs` that wait for it."""
+    lines = [rule(title, width), *breaker_facts(body, len(runs), now, width), EMPTY]
     left = height - len(lines)
     if left < 3:
         return lines[:height]
-    told = [_told(event) for event in reversed(events) if event.body.get("name") == name]
+    told = [_told(event) for event in reversed(events)]
     wide = width // 2 - 1 if width >= 110 else width
     lately = [rule(line(Span("lately", "dim")), wide), *(told or [line(Span(" nothing in the latest events", "dim"))])]
     waits = [rule(line(Span(f"who waits: {len(runs)}", "dim")), wide), *_waiters(runs, now)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from store.records import Json, Run
+from store.records import Event, Json, Run
 from tui.console import formats
 from tui.console.can import short
 from tui.console.groups import Group
 from tui.console.lines import EMPTY, Line, Span, clip_line, fit, line, rule
-from tui.console.pages.breakers import breaker_facts
+from tui.console.pages.breakers import breaker_detail
 from tui.console.pages.detail import answers
 from tui.console.pages.fleet_row import quiet, task
 from tui.console.pages.group_row import counts
@@ -20,17 +20,25 @@ from tui.console.verdict import QUESTIONS, Answer, Verdict, judge
 
 
 def group_detail(
-    group: Group, runs: Sequence[Run], breaker: dict[str, Json] | None, now: float, width: int, height: int
+    group: Group,
+    runs: Sequence[Run],
+    breaker: dict[str, Json] | None,
+    events: Sequence[Event],
+    now: float,
+    width: int,
+    height: int,
 ) -> list[Line]:
-    """At most `height` lines about a group."""
-    title = rule(
-        _title(group, runs), width, line(Span("enter unfolds them" if group.folded else "enter folds them", "dim"))
-    )
+    """At most `height` lines about a group; `events` are what became of its breaker lately."""
+    fold = line(Span("enter unfolds them" if group.folded else "enter folds them", "dim"))
     waits = group.common.kind == "dependency"
-    lines = [title, *answers(waiting(runs, now) if waits else together(runs, now), width, short=width < 100)]
+    lines = [
+        rule(_title(group, runs), width, fold),
+        *answers(waiting(runs, now) if waits else together(runs, now), width, short=width < 100),
+    ]
     if waits and breaker is not None and height > 9:
-        lines += [EMPTY, rule(line(Span("its breaker, shared by all agents of this home", "dim")), width)]
-        lines += breaker_facts(breaker, len(runs), now, width)
+        title = line(Span("its breaker, shared by all agents of this home", "dim"))
+        lines.append(EMPTY)
+        lines += breaker_detail(title, breaker, runs, events, now, width, height - len(lines))
     elif not waits and height > 9:
         lines += [EMPTY, rule(line(Span("what needs you first", "dim")), width)]
         lines += [_member(run, now, width) for run in runs[: height - len(lines)]]

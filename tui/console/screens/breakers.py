@@ -84,7 +84,8 @@ class BreakersScreen(ConsoleScreen):
         if name is not None:
             runs = [run for run in self.state.model.runs.values() if waits_for(run) == name]
             body, height = self.state.breakers[name], facts.size.height
-            facts.show(breaker_detail(name, body, runs, self.state.breaker_events, now, width, height))
+            title = line(Span(name, "strong"))
+            facts.show(breaker_detail(title, body, runs, self.state.events_of_breaker(name), now, width, height))
 
     def state_changed(self, touched: set[str]) -> None:
         self.repaint()

@@ -18,6 +18,7 @@ from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import detail
 from tui.console.pages.group import group_detail
 from tui.console.pages.head import fleet_head
+from tui.console.pages.keys import Key
 from tui.console.pages.welcome import banner, no_match, nothing_yet, too_small
 from tui.console.screens import of_run
 from tui.console.screens.base import LEAST_HEIGHT, LEAST_WIDTH, ConsoleScreen, key
@@ -27,6 +28,9 @@ from tui.console.widgets.painted import Painted
 DETAIL_EVERY_S = 0.25
 SETTLE_EVERY_S = 0.5
 SELECTED_AFTER_S = 0.02
+
+
+_OF_ONE_RUN = frozenset({"screen.why", "screen.checkpoints", "screen.log", "screen.in_flight"})
 
 
 class FleetScreen(ConsoleScreen):
@@ -212,13 +216,27 @@ class FleetScreen(ConsoleScreen):
         if group is not None:
             runs = self._model.members(group.key)
             breaker = self.state.breakers.get(group.common.name)
-            view.show(group_detail(group, runs, breaker, time.time(), width, height))
+            events = self.state.events_of_breaker(group.common.name)
+            view.show(group_detail(group, runs, breaker, events, time.time(), width, height))
         elif run is None:
             view.show([rule(EMPTY, width)])
         else:
             view.show(detail(self.state, run, time.time(), width, height))
 
     # --- keys
+
+    def own_keys(self) -> list[Key]:
+        keys = super().own_keys()
+        group = self._model.groups.get(self.table.selected or "")
+        if group is None:
+            return keys
+        fold = "unfold" if group.folded else "fold"
+        return [
+            each._replace(label=fold)
+            if each.action == "screen.inspect"
+            else each._replace(works=each.works and each.action not in _OF_ONE_RUN)
+            for each in keys
+        ]
 
     def targets(self) -> list[Run]:
         marked = self._model.marked()
