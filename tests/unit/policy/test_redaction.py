@@ -182,6 +182,14 @@ def test_what_was_cleaned_is_clean() -> None:
     assert redactor.cleaned(once) is once
 
 
+@pytest.mark.parametrize("before", ["\n", "\t", '"', "/", "\\", "\\n ", "é", "中", "=", "😀"])
+@pytest.mark.parametrize("secret", [SK, GITHUB, JWT, "AKIAIOSFODNN7EXAMPLE", "xoxb-123456789012-abcdefGHIJKL"])
+def test_a_token_is_seen_whatever_stands_before_it(before: str, secret: str) -> None:
+    redactor = Redactor(Redaction(), KEY)
+    for raw in (json.dumps([before + secret]), json.dumps([before + secret], ensure_ascii=False)):
+        assert json.loads(redactor.clean(raw.encode())) == [before + mark(secret)]
+
+
 def test_letters_that_are_spelled_by_their_numbers_hide_nothing() -> None:
     raw = b'{"p\\u0061ssword": "hunter22", "url": "postgres:\\/\\/u:hunter22@h"}'
     assert b"hunter22" not in Redactor(Redaction(), KEY).clean(raw)
@@ -213,7 +221,7 @@ def test_long_secrets_are_hidden_to_their_end() -> None:
     assert clean(f"Bearer {long} x") == f"Bearer {mark(long)} x"
 
 
-@pytest.mark.parametrize("part", ["secret=", "sk-", "token: ", "://a:", "bearer ", "-----BEGIN PRIVATE KEY-----"])
+@pytest.mark.parametrize("part", ["secret=", "sk-", "token: ", "://a:@", "bearer ", "-----BEGIN PRIVATE KEY-----"])
 def test_what_is_made_to_be_slow_is_hidden_whole(part: str) -> None:
     text = part * 120_000
     assert clean(text) == mark(text)
