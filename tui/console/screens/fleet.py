@@ -27,7 +27,7 @@ from tui.console.widgets.painted import Painted
 
 DETAIL_EVERY_S = 0.25
 SETTLE_EVERY_S = 0.5
-SELECTED_AFTER_S = 0.02
+SELECTED_AFTER_S = 0.06
 
 
 _OF_ONE_RUN = frozenset({"screen.why", "screen.checkpoints", "screen.log", "screen.in_flight"})

@@ -36,7 +36,7 @@ AXIS_CELLS = ((190, 64), (150, 44), (120, 28), (96, 20))
 FIRST_PAGE_EVENTS, PAGE_EVENTS = 1000, 2000
 """So many events are read at a time when one scrolls back."""
 
-READ_AHEAD_EVENTS = 400_000
+READ_AHEAD_EVENTS = 200_000
 """So many are read without being asked for."""
 
 
