@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui.console.lines import text_of, width_of
-from tui.console.pages.entries import Axis, axis_line, axis_of, entry_line, lane
+from tui.console.pages.entries import Axis, Cut, axis_line, axis_of, entry_line, lane
 from tui.console.telling import Entry
 
 AXIS = Axis(100.0, 200.0, 10)
@@ -41,18 +41,31 @@ def test_the_axis_spans_what_is_seen_and_what_still_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "end"),
+    ("told", "cuts"),
     [
-        ([entry(100.0), entry(140.0, ended=False)], 150.0),
-        ([entry(100.0), entry(140.0, duration_s=4.0)], 144.0),
-        ([entry(100.0, duration_s=30.0), entry(140.0)], 140.0),
-        ([entry(100.0, ended=False)], 9000.0),
+        ([entry(100.0), entry(140.0, ended=False)], (Cut(140.0, 9000.0, 10.0),)),
+        ([entry(100.0), entry(140.0), entry(180.0, duration_s=40.0)], ()),
+        ([entry(100.0), entry(130.0, duration_s=20.0, ident="a")], ()),
+        ([entry(100.0), entry(130.0, duration_s=4.0, ident="a")], (Cut(100.0, 130.0, 1.0),)),
+        (
+            [entry(100.0, duration_s=40.0, ident="a"), entry(1140.0, ident="b"), entry(1260.0), entry(91_260.0)],
+            (Cut(140.0, 1140.0, 40.0), Cut(1260.0, 91_260.0, 290.0)),
+        ),
+        ([entry(100.0, ended=False)], ()),
+        ([entry(100.0, ended=False, ident="a")], ()),
     ],
 )
-def test_a_wait_that_outlasts_all_else_does_not_crowd_it_out(told: list[Entry], end: float) -> None:
+def test_a_stretch_without_a_call_that_outlasts_all_else_is_cut(told: list[Entry], cuts: tuple[Cut, ...]) -> None:
     axis = axis_of(told, 10, now=9000.0)
 
-    assert axis is not None and (axis.begin, axis.end) == (100.0, end)
+    assert axis is not None and axis.cuts == cuts
+
+
+def test_what_lies_on_either_side_of_a_cut_keeps_its_place() -> None:
+    axis = Axis(0.0, 1020.0, 25, (Cut(10.0, 1010.0, 5.0),))
+
+    assert [axis.at(moment) for moment in (0, 5, 10, 510, 1010, 1015, 1020)] == [0, 5, 10, 12, 15, 20, 24]
+    assert "≈" in text_of(axis_line((), axis._replace(cells=50), 120))
 
 
 def test_a_moment_on_an_axis_of_no_length_is_its_first_cell() -> None:

@@ -17,6 +17,14 @@ from tui.console.telling import Entry
 from tui.plain import plain
 
 
+class Cut(NamedTuple):
+    """A stretch of time in which nothing went on, and how long it is drawn."""
+
+    begin: float
+    end: float
+    drawn_s: float
+
+
 class Axis(NamedTuple):
     """The time that a page of entries spans, and the cells in which it is drawn."""
 
@@ -24,27 +32,56 @@ class Axis(NamedTuple):
     end: float
     """Seconds since the epoch."""
     cells: int
+    cuts: tuple[Cut, ...] = ()
 
     def at(self, moment: float) -> int:
         """The cell of a moment."""
-        span = self.end - self.begin
-        share = (moment - self.begin) / span if span > 0 else 0.0
+        whole = self._drawn(self.end)
+        share = self._drawn(moment) / whole if whole > 0 else 0.0
         return max(0, min(self.cells - 1, int(share * self.cells)))
 
+    def _drawn(self, moment: float) -> float:
+        """Seconds from the begin to a moment, as they are drawn."""
+        left_out = 0.0
+        for cut in self.cuts:
+            inside = max(0.0, min(moment, cut.end) - cut.begin)
+            left_out += inside * (1 - cut.drawn_s / (cut.end - cut.begin))
+        return moment - self.begin - left_out
 
-WAIT_SHARE = 0.25
-"""A wait that outlasts all else on the page takes at most this share more of the axis: it would crowd out the rest."""
+
+CUT_TO = 0.25
+"""A cut stretch is drawn as this share of all the rest."""
+
+OUTLASTS = 3
+"""A stretch so many times as long as all the rest is cut."""
+
+MOST_CUTS = 2
 
 
 def axis_of(entries: Iterable[Entry], cells: int, now: float) -> Axis | None:
-    """The axis that `entries` share; None without any."""
-    told = list(entries)
+    """The axis that `entries` share; None without any.
+
+    A stretch without a call that outlasts all the rest is cut: it would crowd out what happened.
+    """
+    told = sorted(entries, key=lambda entry: entry.at)
     if not told or cells <= 0:
         return None
-    begin = min(entry.at for entry in told)
-    end = max(end_of(entry, now) if entry.ident else entry.at for entry in told)
-    most = end + (WAIT_SHARE * (end - begin) if end > begin else now - begin)
-    return Axis(begin, max(end, min(most, max(end_of(entry, now) for entry in told))), cells)
+    begin = reach = told[0].at
+    end = max(end_of(entry, now) for entry in told)
+    quiet: list[tuple[float, float]] = []
+    for entry in told:
+        if entry.at > reach:
+            quiet.append((reach, entry.at))
+        reach = max(reach, end_of(entry, now) if entry.ident else entry.at)
+    if end > reach:
+        quiet.append((reach, end))
+    rest_s, cuts = end - begin, []
+    for first, last in sorted(quiet, key=lambda stretch: stretch[0] - stretch[1])[:MOST_CUTS]:
+        rest_s -= last - first
+        if rest_s <= 0 or last - first <= OUTLASTS * rest_s:
+            break
+        cuts.append(Cut(first, last, rest_s * CUT_TO))
+    return Axis(begin, end, cells, tuple(sorted(cuts)))
 
 
 def end_of(entry: Entry, now: float) -> float:
@@ -63,6 +100,10 @@ def axis_line(title: Line, axis: Axis, width: int) -> Line:
         said = fit(span.strip(), axis.cells)
     else:
         said = f"{begin} {'─' * (spare // 2)}{span}{'─' * (spare - spare // 2)} {end}"
+        for cut in axis.cuts:
+            middle = axis.at((cut.begin + cut.end) / 2)
+            cell = min((at for at, drawn in enumerate(said) if drawn == "─"), key=lambda at: abs(at - middle))
+            said = said[:cell] + "≈" + said[cell + 1 :]
     return line(rule(title, width - axis.cells - 1), " ", Span(said, "dim"))
 
 

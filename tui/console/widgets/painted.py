@@ -14,8 +14,8 @@ from tui.console.lines import EMPTY, TONES, Line, clip_line, width_of
 from tui.plain import plain
 
 ASCII = str.maketrans(
-    "─│●◌‖▲○✓✕■▌…·×–—“”’‘›▸▾░█▏▎▍▋▊▉▁▂▃▄▅▆▇↳→↑↓⏎╭╮╰╯",
-    "-|*~=!o+x#>~.x--\"\"''>>v:#>>>>>>__.-=+*`>^v ++++",
+    "─│●◌‖▲○✓✕■▌…·×–—“”’‘›▸▾≈░█▏▎▍▋▊▉▁▂▃▄▅▆▇↳→↑↓⏎╭╮╰╯",
+    "-|*~=!o+x#>~.x--\"\"''>>v~:#>>>>>>__.-=+*`>^v ++++",
 )
 """For terminals whose font has only ASCII; one character for one, so that nothing moves."""
 
