@@ -59,9 +59,8 @@ class Twins:
     def _twin(self, live: LiveRun, message: wire.ActionBegin) -> Action | None:
         if message.key is None:
             return None
-        alike = (action for action in live.actions.values() if action.key == message.key and not action.idempotent)
-        twin = next(alike, None)
-        return twin if twin is not None and not self._within(live, message, twin) else None
+        alike = [action for action in live.actions.values() if action.key == message.key and not action.idempotent]
+        return next((action for action in alike if not self._within(live, message, action)), None)
 
     def _within(self, live: LiveRun, message: wire.ActionBegin, twin: Action) -> bool:
         """Whether a call happens within its twin, directly or not, so that the twin cannot end before it."""

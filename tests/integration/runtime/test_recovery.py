@@ -232,3 +232,37 @@ async def test_a_runtime_may_be_asked_to_sync_each_commit(world: World) -> None:
     assert "FULL" in Path(f"/proc/{process.pid}/cmdline").read_text() if sys.platform == "linux" else True
     await world.ask("stop_runtime", timeout_s=0.0)
     assert process.wait(timeout=20) == 0
+
+
+TWINS = """
+import agentwatch, threading
+@agentwatch.tool(key="mail-{to}")
+def send(to):
+    note(HERE / "ledger", to)
+    (HERE / "sending").touch()
+    wait_for(HERE / "go")
+    return "sent"
+@agentwatch.tool(key="mail-{to}")
+def send_within(to):
+    return send(to)
+with agentwatch.start():
+    threads = [threading.Thread(target=lambda: note(HERE / "results", {call}("ann"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+@pytest.mark.parametrize("call", ["send", "send_within"])
+async def test_calls_with_one_key_happen_once_though_the_runtime_dies_while_one_is_in_flight(
+    world: World, call: str
+) -> None:
+    run = await world.start(TWINS.replace("{call}", call))
+    await world.file("sending")
+    world.kill_runtime()
+    await world.supervisor.ensure_runtime()
+    await world.until(run, lambda now: now.pid is not None)
+    world.touch("go")
+    assert (await world.rest(run)).status is Status.COMPLETED
+    assert (world.lines("ledger"), world.lines("results")) == (["ann"], ["sent"] * 3)

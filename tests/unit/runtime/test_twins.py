@@ -87,6 +87,16 @@ async def test_a_call_within_its_twin_does_not_wait_for_it(desk: Desk) -> None:
     assert peer.heard("b") == ["proceed"]
 
 
+async def test_of_two_calls_within_their_twin_one_waits_for_the_other(desk: Desk) -> None:
+    peer = Peer(desk)
+    peer.begin("a", **KEYED)
+    peer.begin("b", parent="a", **KEYED)
+    peer.begin("c", parent="a", **KEYED)
+    assert (peer.heard("b"), peer.heard("c")) == (["proceed"], ["wait"])
+    peer.end("b", "sent")
+    assert peer.heard("c") == ["wait", "replay"]
+
+
 async def test_parents_that_go_round_in_a_circle_hold_up_nothing(desk: Desk) -> None:
     peer = Peer(desk)
     peer.begin("a", **KEYED)
