@@ -61,6 +61,7 @@ class Lifecycle:
             core.flush()
             history = core.journal.events_of(launch.run, Judge(policy, run).horizon)
         live = LiveRun(launch.run, launch, policy, Judge.rebuild(policy, run, history))
+        live.notes = _unheard(history)
         core.lives[launch.run] = live
         self.enlisted(live)
         return live
@@ -302,3 +303,14 @@ class Lifecycle:
         if not (run.sdk or run.frozen or run.pause_asked):
             # It may have been resumed by a runtime that died before its processes went on.
             self._freezing.ask(live, False)
+
+
+def _unheard(events: list[Event]) -> list[str]:
+    """What operators wanted a run's model to hear that it has not heard."""
+    notes: list[str] = []
+    for event in events:
+        if event.kind == Kind.ADVICE:
+            notes.clear()  # All there was went out at once.
+        elif event.kind == Kind.COMMAND and event.body.get("note"):
+            notes.append(event.body["note"])
+    return notes

@@ -90,6 +90,8 @@ class Orders:
         log.info("command %s %s of %s: %s", command.kind, command.run, command.who, message)
         body: dict[str, Json] = {"command": command.id, "kind": command.kind, "who": command.who}
         body |= {"applied": applied, "message": message}
+        if applied and command.args.get("note"):
+            body["note"] = command.args["note"]
         if command.run in self._core.journal.runs:
             self._record(command, Kind.COMMAND, body)
         else:

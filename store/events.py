@@ -47,7 +47,7 @@ class Kind(StrEnum):
     RESOLVED = "action.resolved"
     """A person answered a doubt.  id, outcome (done | retry), result?"""
     COMMAND = "command"
-    """An operator's request was dealt with.  command (id), kind, who, applied (bool), message"""
+    """An operator's request was dealt with.  command (id), kind, who, applied (bool), message, note? (for the model)"""
     GRANTED = "budget.granted"
     """An operator raised limits at a resume.  limits {budget: new limit}, by"""
     ACCEPTED = "repetition.accepted"

@@ -167,3 +167,28 @@ async def test_an_agent_without_the_sdk_goes_on_though_the_runtime_that_resumed_
     await crash.runtime_gone()
     await crash.supervisor.ensure_runtime()
     await crash.until(run, lambda now: now.status is Status.RUNNING and len(crash.log(run)) > size)
+
+
+@pytest.mark.parametrize("point", ["starting", "spawn", "attempt"])
+async def test_a_note_reaches_the_model_once_though_the_runtime_that_was_told_it_dies(
+    crash: CrashWorld, point: str
+) -> None:
+    run = await crash.start(
+        """
+raw = Raw()
+for text in raw.welcome["advice"]:
+    note(HERE / "heard", text)
+if raw.welcome["attempt"] == 1:
+    raw.ask(t="fail", id="f", message="stop here")
+else:
+    raw.complete()
+"""
+    )
+    await crash.rest(run)
+    crash.kill_runtime()
+    await crash.faulty_runtime(**RESUMING[point], at="after", victim="both" if point == "attempt" else "runtime")
+    await crash.insist("resume", run, note="look elsewhere")
+    await crash.struck()
+    await crash.runtime_gone()
+    await crash.bring_to_an_end(run)
+    assert crash.lines("heard") == ["look elsewhere"]
