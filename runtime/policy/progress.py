@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from itertools import islice
 from typing import ClassVar
@@ -19,6 +19,10 @@ from store.events import Kind
 from store.records import Event, Json, Run
 from store.states import RESUMABLE, Status, StopReason
 
+MOST_STALE = 600
+"""Calls without news that are remembered; a rule that may only warn sees them for weeks."""
+MOST_KINDS = 500
+"""Kinds of failure of which it is remembered how few errors they came down to."""
 MEMORY_EVENTS = 2000
 """What was seen so many events ago is forgotten, and is new when it comes again."""
 
@@ -48,8 +52,10 @@ class ProgressRule:
         """What the projection knows of the time before this rule's memory, until that was taken in."""
         self._accepted: set[str] = set()
         self._excused: set[str] = set()
-        self._stale: list[Call] = []
-        """Calls since the last news."""
+        self._stale: deque[Call] = deque(maxlen=MOST_STALE)
+        """The latest calls since the last news."""
+        self._nothing_new = 0
+        """How many there were since."""
         self._steered: list[int] = []
         """How many calls had brought nothing new at each steer since the last news."""
         self._paused = False
@@ -103,8 +109,8 @@ class ProgressRule:
 
     def _heard(self, event: Event) -> None:
         """Remember steers, whoever gave them: an agent is told once by each rule, but heeds none or all."""
-        if event.body["level"] == Level.STEER and len(self._stale) not in self._steered:
-            self._steered.append(len(self._stale))
+        if event.body["level"] == Level.STEER and self._nothing_new not in self._steered[-1:]:
+            self._steered.append(self._nothing_new)
 
     def _reported(self, event: Event) -> None:
         done, label = event.body.get("done"), str(event.body.get("label") or "")
@@ -126,7 +132,8 @@ class ProgressRule:
 
     def _renew(self, what: str, seq: int, at: float) -> None:
         self._news, self._news_seq, self._news_at, self._spent_then = what, seq, at, self._spent
-        self._stale, self._steered, self._paused = [], [], False
+        self._nothing_new, self._steered, self._paused = 0, [], False
+        self._stale.clear()
 
     def _judge(self, call: Call) -> list[Ruling]:
         if self._is_new(call):
@@ -135,7 +142,8 @@ class ProgressRule:
         if call.poll or call.key in self._excused or self._calls.repeating in self._accepted:
             return []
         self._stale.append(call)
-        stale, section = len(self._stale), self._section
+        self._nothing_new += 1
+        stale, section = self._nothing_new, self._section
         waited = not self._steered or stale - self._steered[-1] >= section.again_after
         if self._paused or not waited:
             return []
@@ -162,10 +170,12 @@ class ProgressRule:
             return False
         before = self._fewest.get(failed)
         self._fewest[failed] = call.errors if before is None else min(before, call.errors)
+        if len(self._fewest) > MOST_KINDS:
+            del self._fewest[next(iter(self._fewest))]
         return before is not None and call.errors < before
 
     def _ruling(self, level: Level) -> Ruling:
-        stale = len(self._stale)
+        stale = self._nothing_new
         last = self._stale[-1]
         since: dict[str, Json] = {"calls with nothing new": stale, "last news": self._news}
         tokens = self._spent.tokens - self._spent_then.tokens
@@ -186,7 +196,7 @@ class ProgressRule:
                 "summary": f"The last {stale} calls brought no result or error that was not seen before{told}; "
                 f"the last news was {self._news}.",
                 "figures": since,
-                "events": [call.seq for call in self._stale[-evidence.MOST_CALLS :]],
+                "events": [call.seq for call in list(self._stale)[-evidence.MOST_CALLS :]],
                 "calls": evidence.latest(call.shown for call in self._stale),
             },
             reason=StopReason.NO_PROGRESS if paused else None,

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runtime.policy.config import DEFAULT, Loop
+from runtime.policy.config import DEFAULT, Loop, Progress
+from runtime.policy.evidence import MOST_CALLS
 from runtime.policy.judge import Judge
+from runtime.policy.progress import MOST_STALE
 from runtime.policy.ruling import Level
 from store.events import Kind
 from store.states import StopReason
@@ -48,6 +50,15 @@ def test_two_steers_that_nothing_new_follows_pause_the_run() -> None:
     assert told.levels("progress") == [Level.STEER, Level.STEER, Level.PAUSE]
     assert told.rulings[-1].reason is StopReason.NO_PROGRESS
     assert told.rulings[-1].summary == "nothing new in 12 calls"
+
+
+def test_calls_without_news_are_counted_however_few_of_them_are_remembered() -> None:
+    told = Story(Judge(replace(ALONE, progress=Progress(steer_after=2 * MOST_STALE))))
+    known_ground(told)
+    wander(told, 2 * MOST_STALE)
+
+    assert told.rulings[-1].summary == f"nothing new in {2 * MOST_STALE} calls"
+    assert len(told.rulings[-1].evidence["calls"]) == MOST_CALLS
 
 
 def test_a_result_that_was_never_seen_starts_the_count_anew() -> None:
