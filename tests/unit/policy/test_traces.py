@@ -136,6 +136,20 @@ def test_a_run_of_our_own_is_judged_as_it_was_live() -> None:
     assert (verdict.id, verdict.stop_step) == ("run", 4)
 
 
+def test_a_run_of_our_own_that_spent_too_fast_is_found_and_a_slow_one_is_not() -> None:
+    policy = replace(DEFAULT, budget=Budget(cost_usd_per_hour=1.0))
+    for apart_s, reason in ((60, StopReason.BUDGET_EXCEEDED), (1000, None)):
+        live = Story()
+        for n in range(8):
+            live.add(Kind.STEP_BEGIN, n=n + 1, name="")
+            live.now += apart_s
+            live.add(Kind.USAGE, cost_usd=0.21)
+
+        verdict = backtest(live.events, policy)
+
+        assert (verdict.reason, verdict.stop_step) == (reason, 4 if reason else None)
+
+
 def test_silence_in_a_run_of_our_own_is_found() -> None:
     live = Story()
     live.add(Kind.STEP_BEGIN, n=1, name="")
