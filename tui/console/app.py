@@ -14,7 +14,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.scrollbar import ScrollBar
 from textual.timer import Timer
 
 from store.errors import AgentwatchError, AmbiguousRun, UnknownRun
@@ -24,6 +24,7 @@ from store.reader import Fleet
 from store.records import Event, Run
 from tui.console import settings
 from tui.console.acting import ActingScreen
+from tui.console.ascii import PlainScrollBar, wants_ascii
 from tui.console.bell import Bell
 from tui.console.can import name, refusal
 from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
@@ -43,13 +44,6 @@ LOOK_AROUND_S = 5
 """How often the day's cost and the disk are looked at."""
 LOOK_AFTER_S = 0.06
 """A run is read once the cursor has rested on it for so long."""
-
-
-class PlainScrollBar(ScrollBarRender):
-    """A scroll bar of whole cells, for fonts without blocks."""
-
-    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
-    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class ConsoleApp(App[int]):
@@ -398,14 +392,6 @@ _TOLD = frozenset({"paused", "stopped", "needs_review", "completed", "killed"})
 _VERBS = {"stop_runtime": "stop the runtime"}
 
 
-def wants_ascii(environ: Any) -> bool:
-    """Whether the terminal asks for ASCII glyphs: AGENTWATCH_ASCII, or a locale that is not UTF-8."""
-    if environ.get("AGENTWATCH_ASCII"):
-        return environ["AGENTWATCH_ASCII"] not in ("0", "no")
-    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
-    return locale in ("C", "POSIX") or (bool(locale) and "utf" not in locale.casefold() and "." in locale)
-
-
 def run_console(home: Home, *, select: str | None = None, needs_me: bool = False, read_only: bool = False) -> int:
     """Show the console until it is left; returns the exit code.
 
@@ -414,6 +400,3 @@ def run_console(home: Home, *, select: str | None = None, needs_me: bool = False
     app = ConsoleApp(home, select=select, needs_me=needs_me, read_only=read_only, remember=settings.place())
     code = app.run()
     return code if code is not None else app.return_code or 0
-
-
-__all__ = ["ConsoleApp", "run_console", "wants_ascii"]

@@ -10,14 +10,9 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.console.ascii import ASCII
 from tui.console.lines import EMPTY, TONES, Line, clip_line, width_of
 from tui.plain import plain
-
-ASCII = str.maketrans(
-    "─│●◌‖▲○✓✕■▌…·×–—“”’‘›▸▾≈░█▏▎▍▋▊▉▁▂▃▄▅▆▇↳→↑↓⏎╭╮╰╯",
-    "-|*~=!o+x#>~.x--\"\"''>>v~:#>>>>>>__.-=+*`>^v ++++",
-)
-"""For terminals whose font has only ASCII; one character for one, so that nothing moves."""
 
 
 class Toned(Widget):
