@@ -102,6 +102,23 @@ raw.complete()
     assert SECRET.encode() not in written(world)
 
 
+async def test_a_person_who_gives_no_result_gives_what_is_left_of_it(world: World) -> None:
+    run = await world.start(
+        CRASHES
+        + """
+act("a", "login", {"user": "ada"}, {"id": 7, "token": SECRET})
+if first:
+    os._exit(9)
+raw.complete()
+""",
+        restart=1,
+    )
+    await world.until(run, lambda now: now.status is Status.NEEDS_REVIEW)
+    assert (await world.ask("resolve", run, action="a-2", outcome="done")).applied
+    assert (await world.rest(run)).status is Status.COMPLETED
+    assert world.lines("verdicts")[-1].startswith('login replay {"id": 7, "token": "[redacted ')
+
+
 async def test_a_policy_can_name_more_and_switch_it_off(world: World) -> None:
     code = (
         "raw = Raw()\nraw.begin('a', 't', {'badge': 'B-77', 'password': 'hunter22'})\nraw.end('a', 'x')\nraw.complete()"
