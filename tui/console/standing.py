@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from store.records import Run
-from store.states import Status, StopReason
+from store.states import GOING, Status, StopReason
 from tui.console import formats
 
 GLYPHS = {
@@ -103,19 +103,27 @@ def order_key(run: Run) -> tuple[int, float, str, float]:
 
 
 def spent(run: Run, budget: str, now: float) -> float | None:
-    """What a run has used of a budget, by the budget's name; None for one that is not known here."""
+    """What a run has used of a budget, by the budget's name; None for one that is not known here.
+
+    Counted as `runtime.policy.budget` counts: time while it goes, steps that are done, over all attempts.
+    """
     if budget in ("wall_s", "wall_time_s", "time_s", "duration_s"):
-        return None if run.started_at is None else max(0.0, (run.rested_at or now) - run.started_at)
+        return None if run.started_at is None else _going_s(run, now)
     used = {
         "cost_usd": run.cost_usd,
         "tokens": float(run.tokens),
         "input_tokens": float(run.input_tokens),
         "output_tokens": float(run.output_tokens),
         "cached_tokens": float(run.cached_tokens),
-        "steps": float(run.step),
+        "steps": float(run.steps - (run.steps > 0 and run.status in GOING)),
         "actions": float(run.actions),
     }
     return used.get(budget)
+
+
+def _going_s(run: Run, now: float) -> float:
+    since = run.going_since
+    return run.going_s + (0.0 if since is None else max(0.0, now - since))
 
 
 BUDGET_WORDS = {

@@ -1,0 +1,30 @@
+"""What is said of a run at a glance, and what it has used of its limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store.records import Run
+from store.states import Status
+from tui.console.standing import spent, tightest
+
+NOW = 10_000.0
+
+
+def a_run(status: Status, **fields: Any) -> Run:
+    return Run("3f9a1c", "mailer", "", NOW - 7200, status=status, started_at=NOW - 7200, **fields)
+
+
+def test_of_a_limit_of_time_only_the_time_is_used_in_which_it_went() -> None:
+    run = a_run(Status.RUNNING, going_s=300, going_since=NOW - 60, limits={"wall_s": 3600})
+
+    assert spent(run, "wall_s", NOW) == 360
+    assert tightest(run, NOW) == ("wall_s", 0.1)
+
+
+def test_while_it_waits_no_time_is_used() -> None:
+    assert spent(a_run(Status.WAITING, going_s=300), "wall_s", NOW) == 300
+
+
+def test_steps_are_counted_over_all_attempts_once_they_are_done() -> None:
+    assert spent(a_run(Status.RUNNING, attempt=2, step=4, steps=20), "steps", NOW) == 19
