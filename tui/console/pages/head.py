@@ -15,7 +15,7 @@ STALE_S = 5.0
 SCARCE = 0.05
 """Less free space than this is said aloud."""
 
-_COUNT_WORDS = ("needs you", "warned", "waiting", "running", "paused", "queued")
+_COUNT_WORDS = ("needs you", "warned", "waiting", "running", "pausing", "paused", "stopping", "killing", "queued")
 _REST_WORDS = ("completed", "stopped", "killed")
 
 
@@ -31,6 +31,8 @@ def crumb(state: State, trail: Iterable[str], now: float, width: int) -> Line:
     if width >= 100:
         right.append(_tail(state))
         right += _around(state)
+    elif _lags(state):
+        right.append(_tail(state))
     right.append(line(Span(_clock(now, width), "dim")))
     return spread(joined(left, "  "), line(joined(right), " "), width)
 
@@ -61,6 +63,11 @@ def _runtime(state: State, width: int) -> Line:
     return line(Span("runtime ", "dim"), Span("●", "fresh"), Span(f" {age:.1f} s", "dim") if width >= 72 else Span(""))
 
 
+def _lags(state: State) -> bool:
+    """Whether what was read once is older than it looks."""
+    return STALE_S < time.monotonic() - state.heard_at < float("inf")
+
+
 def _tail(state: State) -> Line:
     age = time.monotonic() - state.heard_at
     if age > STALE_S:
@@ -81,20 +88,25 @@ def _around(state: State) -> list[Line]:
 
 def totals(state: State, width: int) -> Line:
     """The second line: how many stand where, and what they use."""
-    counts = state.model.counts
+    counts = _counts(state)
     left: list[Line] = []
     for word in _COUNT_WORDS:
         number = counts.get(word, 0)
-        extra = counts.get("starting", 0) if word == "running" else 0
-        if number + extra or word in ("needs you", "running"):
+        if number or word in ("needs you", "running"):
             tone = ("needs" if word == "needs you" else "warn" if word == "warned" else "") if number else "dim"
-            left.append(line(Span(f"{number + extra} {_plainly(word, number)}", tone)))
+            left.append(line(Span(f"{number} {_plainly(word, number)}", tone)))
     rest = [line(Span(f"{counts[word]} {_done(word)}", "dim")) for word in _REST_WORDS if counts.get(word)]
     said = line(" ", joined(left))
     if rest:
         said = line(said, Span("   │   ", "faint"), joined(rest))
     used = _used(state)
     return spread(said, line(used, " "), width) if width_of(said) + width_of(used) + 4 <= width else said
+
+
+def _counts(state: State) -> dict[str, int]:
+    """How many runs stand where; one that is being started counts as running."""
+    counts = state.model.counts
+    return counts | {"running": counts.get("running", 0) + counts.get("starting", 0)}
 
 
 def _plainly(word: str, number: int) -> str:
@@ -113,18 +125,23 @@ def _used(state: State) -> Line:
         parts.append(line(Span(f"{formats.count(state.rates.tokens_min)} tok/min", "dim")))
     if state.rates.cost_h:
         parts.append(line(Span(f"{formats.money(state.rates.cost_h)}/h", "dim")))
-    spent, (least, most) = state.model.cost_usd, state.today
+    spent, most = state.model.cost_usd, state.today.most
     if most >= 0.005:
-        between = formats.money(most) if most - least < 0.005 else f"{formats.money(least)} to {formats.money(most)}"
-        parts.append(line(Span(f"{between} today", "dim")))
+        parts.append(_today(state))
     if spent - most >= 0.005:
         parts.append(line(Span(f"{formats.money(spent)} in all", "dim")))
     return joined(parts)
 
 
+def _today(state: State) -> Line:
+    least, most = state.today
+    between = formats.money(most) if most - least < 0.005 else f"{formats.money(least)} to {formats.money(most)}"
+    return line(Span(f"{between} today", "dim"))
+
+
 def compact(state: State, now: float, width: int) -> Line:
     """Both lines as one, for small terminals."""
-    counts = state.model.counts
+    counts = _counts(state)
     shown = [word for word in _COUNT_WORDS if counts.get(word)] or ["running"]
     left = [line(Span(" agentwatch", "strong"))]
     for word in shown:
@@ -132,14 +149,17 @@ def compact(state: State, now: float, width: int) -> Line:
         tone = "needs" if word == "needs you" else ""
         left.append(line(Span(f"{number} {_plainly(word, number)}", tone)))
     right = [line(Span(formats.clock(now), "dim"))]
+    said = joined(left, "  ")
     if not state.runtime_alive or state.runtime_trouble or (state.runtime_age_s or 0) > STALE_S:
         right.insert(0, _runtime(state, width))
+    elif _lags(state):
+        right.insert(0, _tail(state))
     else:
-        spent = state.model.cost_usd
-        if spent >= 0.005:
-            right.insert(0, line(Span(formats.money(spent), "dim")))
         right.insert(0, line(Span("●", "fresh")))
-    said = joined(left, "  ")
+        priced = [right[0], _today(state), *right[1:]]
+        least = joined(left[: 2 + shown.index("running")] if "running" in shown else left, "  ")
+        if state.today.most >= 0.005 and width_of(least) + width_of(joined(priced, "  ")) + 3 <= width:
+            right = priced
     while len(left) > 2 and width_of(said) + width_of(joined(right, "  ")) + 3 > width:
         left.pop()
         said = joined(left, "  ")

@@ -1,0 +1,53 @@
+"""The top of the screens, in terminals of any width."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from store.home import Home
+from store.records import Run
+from store.states import Status
+from tui.console.lines import text_of
+from tui.console.pages.head import fleet_head, page_head
+from tui.console.state import State, Today
+
+NOW = 10_000.0
+SIZES = ((60, 20), (80, 24), (120, 40))
+
+
+def a_state(home: Home, *statuses: Status) -> State:
+    state = State(home, runtime_alive=True, runtime_age_s=0.1, heard_at=time.monotonic())
+    state.model.load(Run(f"a{n}", "mailer", "", NOW, status=status) for n, status in enumerate(statuses))
+    return state
+
+
+def head_of(state: State, size: tuple[int, int]) -> str:
+    return "\n".join(text_of(row) for row in fleet_head(state, NOW, *size))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_console_that_lags_says_so_however_small_it_is(home: Home, size: tuple[int, int]) -> None:
+    state = a_state(home, Status.RUNNING)
+    assert "behind" not in head_of(state, size)
+
+    state.heard_at -= 30
+
+    assert "tail ▲ 30 s behind" in head_of(state, size)
+    assert "tail ▲ 30 s behind" in text_of(page_head(state, ["log"], NOW, size[0])[0])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_run_is_counted(home: Home, size: tuple[int, int]) -> None:
+    said = head_of(a_state(home, Status.STARTING, Status.RUNNING, Status.PAUSING, Status.KILLING), size)
+
+    assert "2 running" in said and "1 pausing" in said and "1 killing" in said
+
+
+def test_the_dollars_of_a_small_head_are_those_of_today(home: Home) -> None:
+    state = a_state(home, Status.RUNNING)
+    state.model.cost_usd, state.today = 90.0, Today(4.0, 4.0)
+
+    assert "$4.00 today" in head_of(state, (80, 24))
+    assert "$90" not in head_of(state, (80, 24))
