@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from store.events import Kind
 from store.states import Status
 from tests.integration.console.conftest import Opener
 from tests.support.console_fleet import FleetMaker, outage
@@ -72,11 +73,32 @@ async def test_the_breakers_and_what_can_be_done_to_them(maker: FleetMaker, open
         assert [args for *_, args in console.asked] == [{"name": CAUSE, "do": "try"}, {"name": CAUSE, "do": "open"}]
 
 
+async def test_the_cursor_stays_with_its_breaker_when_another_one_opens(
+    maker: FleetMaker, open_console: Opener
+) -> None:
+    outage(maker, CAUSE)
+    async with open_console(size=(100, 30)) as console:
+        await console.sees("×6")
+        await console.press("b")
+        await console.sees("mail.example.com", "opened     2 times")
+        maker.journal.put_breaker("a.example.com", {"recent": [[maker.now, False]] * 9, "opened_at": maker.now})
+        maker.journal.append("", 0, Kind.BREAKER, {"name": "a.example.com", "state": "open", "why": "all calls failed"})
+        maker.flush()
+        await console.sees("a.example.com")
+        await console.press("t")
+        await console.until(lambda: len(console.asked) == 1)
+
+        assert console.asked[0][3] == {"name": CAUSE, "do": "try"}
+
+
 async def test_without_breakers_the_screen_says_so(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console() as console:
         await console.sees("ticket-mailer")
         await console.press("b")
         await console.sees("No dependency has a breaker yet.")
+        await console.press("t")
+        await console.sees("There is no breaker to try")
+        assert console.asked == []
         await console.press("escape")
         await console.sees("ticket-mailer")
 

@@ -17,9 +17,14 @@ from tui.console.lines import EMPTY, Line, Span, line
 from tui.console.pages import questions
 from tui.console.pages.breakers import breaker_detail, breaker_line
 from tui.console.pages.head import page_head
+from tui.console.pages.keys import Key
 from tui.console.screens.base import ConsoleScreen, key
 from tui.console.widgets.lines_view import LinesView
 from tui.console.widgets.painted import Painted
+
+
+def _orders(action: str) -> bool:
+    return action.removeprefix("screen.") in ("try", "hold", "close")
 
 
 class BreakersScreen(ConsoleScreen):
@@ -31,6 +36,11 @@ class BreakersScreen(ConsoleScreen):
         key("C", "close", "close…", "Close it by hand: all held calls go out; asks first"),
         key("escape,q", "back", "back", "Back to the list", shown="esc"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: list[str] = []
+        """The breakers as they are listed."""
 
     def compose(self) -> ComposeResult:
         yield Painted(id="head")
@@ -61,15 +71,18 @@ class BreakersScreen(ConsoleScreen):
 
     def picked(self) -> str | None:
         """The breaker that the cursor is on."""
-        names = self.names()
         index = self.query_one("#page", LinesView).index
-        return names[index] if index < len(names) else None
+        return self._shown[index] if index < len(self._shown) else None
+
+    def own_keys(self) -> list[Key]:
+        dim = self.picked() is None
+        return [key._replace(works=key.works and not (dim and _orders(key.action))) for key in super().own_keys()]
 
     def repaint(self) -> None:
         """Paint all of it."""
         if not self.alive:
             return
-        self.paint_frame()
+        before = self.picked()
         now, width = time.time(), self.app.size.width
         waiting = self.state.waiting_for()
         names = self.names()
@@ -78,7 +91,12 @@ class BreakersScreen(ConsoleScreen):
         nothing = [EMPTY, line("  No dependency has a breaker yet."), line(Span(hint, "dim"))]
         view, facts = self.query_one("#page", LinesView), self.query_one("#facts", Painted)
         view.show(lines or nothing)
+        self._shown = names
+        if before in names and before != self.picked():
+            # The order is another one: the cursor stays with its breaker.
+            view.select(names.index(before))
         name = self.picked()
+        self.paint_frame()
         facts.display = name is not None
         view.styles.height = min(len(lines), max(3, self.app.size.height // 3)) if name is not None else "1fr"
         if name is not None:
@@ -114,7 +132,11 @@ class BreakersScreen(ConsoleScreen):
     @work
     async def _order(self, what: str, title: str, text: str) -> None:
         name = self.picked()
-        if name is None or self.console_app.refuses("breaker"):
+        if self.console_app.refuses("breaker"):
+            return
+        if name is None:
+            self.state.note("There is no breaker to try, to hold open or to close.", "warn")
+            self.paint_frame()
             return
         if title and not await self.ask(dialogs.AskSure(title.format(name), partial(questions.say, text))):
             return
