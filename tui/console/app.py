@@ -32,6 +32,7 @@ from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
 from tui.console.screens.fleet import FleetScreen
+from tui.console.screens.run_page import RunScreen
 from tui.console.standing import needs_you, order_key, standing
 from tui.console.state import WINDOW_EVENTS, Note, State, Window
 from tui.console.themes import DARK, LIGHT
@@ -163,11 +164,14 @@ class ConsoleApp(App[int]):
         state.take(frame.events)
         if frame.whole:
             state.heard_at = time.monotonic()
+            # What happened while the record could not be read is in none of them.
+            state.windows.clear()
             state.model.load(frame.runs)
             state.look_around()
             self._recall()
             self._first_selection()
             self.fleet_screen.loaded()
+            self._look_again()
         else:
             lines = state.model.update(frame.runs)
             self._tell(frame.events)
@@ -176,6 +180,13 @@ class ConsoleApp(App[int]):
             self._read_home()
         self._ring(frame.runs)
         self.state_changed(touched, below=False)
+
+    def _look_again(self) -> None:
+        """Read the run that is looked at, where it was looked at before the record was read anew."""
+        pages = [screen.run_id for screen in self.screen_stack if isinstance(screen, RunScreen)]
+        looked_at = pages[-1] if pages else self.fleet_screen.table.selected
+        if looked_at is not None and self.state.run(looked_at) is not None:
+            self.look_at(looked_at)
 
     def _ring(self, runs: list[Run]) -> None:
         """Ring for what newly needs a person; what needed one when the console was opened is seen without it."""
@@ -283,9 +294,11 @@ class ConsoleApp(App[int]):
         run, reader = self.state.run(name), self.feed.reader
         if run is None or reader is None:
             return
+        self.state.reading = {name: []}
         try:
             events = await reader.events_of(run.last_seq, WINDOW_EVENTS)
         except AgentwatchError as error:
+            self.state.reading.clear()
             self.state.note(str(error), "warn")
             return
         self.state.keep(name, Window(events))

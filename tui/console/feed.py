@@ -81,12 +81,21 @@ class Feed:
             raise
 
     async def _follow(self, reader: Reader) -> None:
-        fleet = self._fleet = await reader.fleet()
+        fleet = await reader.fleet()
+        self._forget()
+        self._fleet = fleet
         self._deliver(Frame(list(fleet.runs.values()), [], whole=True))
         async for events in reader.tail(fleet.seq):
             self._changed |= fleet.apply(events)
             self._events.extend(events)
             self._plan()
+
+    def _forget(self) -> None:
+        """Leave out what was not sent yet: the fleet that is sent next has taken it in."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        self._changed, self._events = set(), []
 
     def _plan(self) -> None:
         if self._due is None:

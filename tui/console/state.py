@@ -99,6 +99,8 @@ class State:
     host: str = field(default_factory=lambda: socket.gethostname().split(".")[0])
     model: FleetModel = field(default_factory=FleetModel)
     windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
+    reading: dict[str, list[Event]] = field(default_factory=dict)
+    """By the run whose window is being read, what came meanwhile."""
     notes: deque[Note] = field(default_factory=lambda: deque(maxlen=200))
     runtime_alive: bool = False
     runtime_age_s: float | None = None
@@ -130,7 +132,8 @@ class State:
         return self.windows.get(name, EMPTY_WINDOW)
 
     def keep(self, name: str, window: Window) -> None:
-        """Hold a window; the one that was least recently read goes."""
+        """Hold a window, with what came while it was read; the one that was least recently read goes."""
+        window.add(self.reading.pop(name, []))
         self.windows[name] = window
         self.windows.move_to_end(name)
         while len(self.windows) > WINDOWS_KEPT:
@@ -140,6 +143,8 @@ class State:
         """Let the open windows take in what is new."""
         mine: dict[str, list[Event]] = {}
         for event in events:
+            if event.run in self.reading:
+                self.reading[event.run].append(event)
             if event.run in self.windows:
                 mine.setdefault(event.run, []).append(event)
         for name, fresh in mine.items():

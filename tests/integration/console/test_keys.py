@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,22 @@ async def test_the_order_stands_still_while_the_hand_moves(recorded: FleetMaker,
         console.app.fleet_screen.table.settle()
 
         assert console.app.state.model.keys == before
+
+
+async def test_a_record_that_is_read_anew_leaves_nothing_out_of_what_is_looked_at(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.until(lambda: "81b3fe" in console.app.state.windows)
+        following = console.app._following
+        assert following is not None
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        recorded.journal.append("81b3fe", 1, Kind.REFUSED, {"tool": "crm.delete", "reason": "not allowed"})
+        recorded.flush()
+        console.app.follow()
+
+        await console.sees("refused: crm.delete: not allowed")
 
 
 async def test_pause_acts_at_once_and_reports_its_outcome(recorded: FleetMaker, open_console: Opener) -> None:

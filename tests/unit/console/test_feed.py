@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
+import pytest
+
+from store.errors import StoreError
 from store.events import Kind
 from store.home import Home
+from store.reader import Fleet
+from store.records import Event
 from tests.support.console_fleet import FleetMaker
 from tui.console.feed import Feed, Frame
 from tui.supervisor import Supervisor
@@ -37,3 +43,28 @@ async def test_what_follows_within_a_frame_waits_for_the_next(home: Home) -> Non
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         maker.close()
+
+
+class Failing:
+    """A record that is empty, and can be read no more."""
+
+    async def fleet(self) -> Fleet:
+        return Fleet((), 9)
+
+    async def tail(self, seq: int) -> AsyncIterator[list[Event]]:
+        raise StoreError("The disk is gone.")
+        yield []
+
+
+async def test_what_was_not_sent_before_the_record_was_read_anew_is_not_sent_after_it(home: Home) -> None:
+    frames: list[Frame] = []
+    feed = Feed(Supervisor(home), frames.append, lambda text, empty: None, frame_s=3600)
+    feed._send()
+    feed._changed = {"gone00"}
+    feed._plan()
+    with pytest.raises(StoreError):
+        await feed._follow(Failing())  # type: ignore[arg-type]
+    feed._send()
+
+    assert feed._due is None
+    assert frames[1].whole and frames[2].runs == []

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from store.events import Kind
 from store.home import Home
-from store.records import Run
+from store.records import Event, Run
 from tests.support.console_fleet import NOW
 from tests.support.console_shots import frozen
-from tui.console.state import State, Today, free_share, today
+from tui.console.state import State, Today, Window, free_share, today
 
 HOUR = 3600.0
 MIDNIGHT = NOW - NOW % 86_400
@@ -52,3 +53,14 @@ def test_tokens_a_minute_are_those_of_the_last_minute(home: Home, monkeypatch: p
 def test_a_place_that_is_not_there_has_no_free_share(tmp_path: Path) -> None:
     assert free_share(tmp_path / "nothing") is None
     assert 0 <= (free_share(tmp_path) or 0) <= 1
+
+
+def test_what_happens_while_a_window_is_read_is_in_it(home: Home) -> None:
+    state = State(home)
+    events = [Event(seq, "a1", seq - 1, NOW, 1, Kind.STEP_BEGIN, {"n": seq}) for seq in range(1, 8)]
+    state.reading = {"a1": []}
+    state.take(events[3:6])
+    state.keep("a1", Window(events[:5]))
+    state.take(events[6:])
+
+    assert [event.seq for event in state.window("a1").events] == [1, 2, 3, 4, 5, 6, 7]
