@@ -63,11 +63,10 @@ def judge(run: Run, recent: Recent, now: float) -> Verdict:
 
 def observed(run: Run, now: float) -> bool:
     """Whether the run's live agent is watched from outside only."""
-    return not run.sdk and run.pid is not None and now - (run.last_event_at or now) >= 0 and _old_enough(run, now)
-
-
-def _old_enough(run: Run, now: float) -> bool:
-    return run.started_at is not None and now - run.started_at > HELLO_S
+    if run.sdk or run.pid is None or run.started_at is None or run.status is Status.STARTING:
+        return False
+    # Where the clock was turned back, the record knows of a later time than the clock does.
+    return max(now, run.last_event_at) - run.started_at > HELLO_S
 
 
 # --- why is it stuck?
@@ -274,7 +273,8 @@ def _resume(run: Run, now: float) -> Answer:
         return Answer("NO", "Killed runs never come back; their history stays.")
     if run.status is Status.NEEDS_REVIEW:
         questions = max(1, len(run.in_flight))
-        return Answer("ASK", f"{_from(run)}, after you answer {formats.plural(questions, 'question')}.")
+        where = f"Goes on at step {run.step}, where it waits" if run.pid is not None else _from(run)
+        return Answer("ASK", f"{where}, after you answer {formats.plural(questions, 'question')}.")
     if run.resumable:
         return _resume_now(run)
     if run.status in (Status.STOPPING, Status.KILLING):

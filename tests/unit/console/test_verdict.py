@@ -236,6 +236,20 @@ SITUATIONS = (
         ("did send_email happen?", "after you answer 1 question"),
     ),
     Situation(
+        "held for an answer",
+        a_run(Status.NEEDS_REVIEW, why="two texts differ", checkpoint=CHECKPOINT),
+        advancing(),
+        ("YES", "NO", "HELD", "ASK", "NO"),
+        ("Goes on at step 12, where it waits, after you answer 1 question",),
+    ),
+    Situation(
+        "watched from outside, the clock turned back",
+        a_run(sdk=False, step=0, started_at=NOW + 3000, last_event_at=NOW + 3600),
+        [],
+        ("NO", "UNKNOWN", "ASK", "UNKNOWN", "NO"),
+        ("it can only be frozen",),
+    ),
+    Situation(
         "completed",
         a_run(Status.COMPLETED, reason=StopReason.COMPLETED, pid=None),
         [],
