@@ -105,6 +105,8 @@ class State:
     runtime_alive: bool = False
     runtime_age_s: float | None = None
     runtime_trouble: str = ""
+    _beat: tuple[float, float] = (0.0, 0.0)
+    """The last sign of life, by the runtime's clock, and the monotonic time at which it was first seen."""
     heard_at: float = float("-inf")
     """Monotonic time at which the record was last seen to hold nothing that is not shown."""
     trouble: str = ""
@@ -175,8 +177,15 @@ class State:
         """Read the runtime's sign of life."""
         self.runtime_alive = self.home.runtime_alive()
         beat = self.home.beat() if self.runtime_alive else None
-        self.runtime_age_s = None if beat is None else max(0.0, time.time() - beat.at)
+        self.runtime_age_s = None if beat is None else self._age_of(beat.at)
         self.runtime_trouble = beat.trouble if beat else ""
+
+    def _age_of(self, beat_at: float) -> float:
+        """How old a sign of life is; one from the future, for the clock was turned back, since it was first seen."""
+        if beat_at != self._beat[0]:
+            self._beat = (beat_at, time.monotonic())
+        age = time.time() - beat_at
+        return age if age >= 0 else time.monotonic() - self._beat[1]
 
     def sample(self) -> None:
         """Measure what the fleet uses; called once a second."""

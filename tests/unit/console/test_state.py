@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store.events import Kind
-from store.home import Home
+from store.home import Beat, Home
 from store.records import Event, Run
 from tests.support.console_fleet import NOW
 from tests.support.console_shots import frozen
@@ -64,3 +64,18 @@ def test_what_happens_while_a_window_is_read_is_in_it(home: Home) -> None:
     state.take(events[6:])
 
     assert [event.seq for event in state.window("a1").events] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_silent_runtime_looks_silent_though_the_clock_was_turned_back(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.create()
+    home.write_beat(Beat(pid=4000, version="0.1.0", started_at=NOW - 9000, at=NOW))
+    state = State(home)
+    monkeypatch.setattr(Home, "runtime_alive", lambda self: True)
+    for monotonic in (100.0, 160.0):
+        monkeypatch.setattr(time, "monotonic", lambda monotonic=monotonic: monotonic)
+        with frozen(NOW - 3600):
+            state.look_at_runtime()
+
+    assert state.runtime_age_s == 60
