@@ -205,9 +205,9 @@ class FleetModel:
         """The run on a line; None where there is none, or a group."""
         return self.runs.get(self.keys[index]) if 0 <= index < len(self.keys) else None
 
-    def toggle_mark(self, run: str) -> None:
-        """Mark a run, or unmark it."""
-        self.marks ^= {run}
+    def toggle_mark(self, *runs: str) -> None:
+        """Mark these runs, or unmark them where all of them are marked."""
+        self.marks = self.marks - set(runs) if self.marks.issuperset(runs) else self.marks | set(runs)
 
     def marked(self) -> list[Run]:
         """The marked runs, in the order of the list where they are listed."""

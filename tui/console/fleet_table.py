@@ -167,8 +167,11 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         if group is None:
             return self.strip(EMPTY, width)
         at_cursor = group.key == self.selected
-        spans = paint_group(group, self.model.members(group.key), columns, time.time(), at_cursor=at_cursor)
-        return self.strip(spans, width, "fleet--cursor" if at_cursor else "")
+        marked = len(self.model.marks.intersection(group.runs)) if self.model.marks else 0
+        members = self.model.members(group.key)
+        spans = paint_group(group, members, columns, time.time(), at_cursor=at_cursor, marked=marked)
+        whole = marked == len(members)
+        return self.strip(spans, width, "fleet--cursor" if at_cursor else "fleet--marked" if whole else "")
 
     def _row(self, run: Run, columns: list[Column], width: int) -> Strip:
         now = time.time()

@@ -112,6 +112,27 @@ def test_the_line_of_a_group_counts_and_sums() -> None:
     assert tally(runs) == [("needs you", 1), ("running", 3)]
 
 
+def test_a_group_is_marked_as_far_as_its_runs_are() -> None:
+    fleet = model(*(crashed(name) for name in "abcd"))
+    group = fleet.groups[fleet.keys[0]]
+
+    def lead(marked: int) -> str:
+        members = fleet.members(group.key)
+        return text_of(paint_group(group, members, columns_for(160), 100.0, at_cursor=True, marked=marked))[0]
+
+    assert [lead(marked) for marked in (0, 1, 4)] == ["▌", "◇", "◆"]
+
+
+def test_marking_a_group_marks_the_rest_of_it_then_unmarks_all() -> None:
+    fleet = model(*(crashed(name) for name in "abcd"))
+    fleet.toggle_mark("b")
+
+    fleet.toggle_mark(*"abcd")
+    assert fleet.marks == set("abcd")
+    fleet.toggle_mark(*"abcd")
+    assert fleet.marks == set()
+
+
 def test_answers_for_many_name_the_worst_word_how_many_and_a_case() -> None:
     runs = [a_run("live1", step=3, sdk=True, pid=1, last_event_at=99.0), crashed("dead01"), crashed("dead02")]
 

@@ -14,8 +14,13 @@ from tui.console.standing import glyph, standing, why
 _LOUD = frozenset({"needs", "warn"})
 
 
-def paint_group(group: Group, runs: Sequence[Run], columns: list[Column], now: float, *, at_cursor: bool) -> Line:
-    """The line of a group: what its runs have in common, and their sums; its glyph is that of the most urgent."""
+def paint_group(
+    group: Group, runs: Sequence[Run], columns: list[Column], now: float, *, at_cursor: bool, marked: int = 0
+) -> Line:
+    """The line of a group: what its runs have in common, and their sums; its glyph is that of the most urgent.
+
+    `marked` of its runs are.
+    """
     place = standing(most_urgent(runs))
     loud = place.tone if place.tone in _LOUD else "dim" if place.tone == "dim" else ""
     tools = {run.tool for run in runs if run.tool}
@@ -28,7 +33,8 @@ def paint_group(group: Group, runs: Sequence[Run], columns: list[Column], now: f
         "tokens": formats.count(tokens) if (tokens := sum(run.tokens for run in runs)) else "–",
         "why": _why(group, runs, now) or ("" if "task" in wide else counts(runs)),
     }
-    spans = [Span("▌" if at_cursor else " ", "key"), Span(f"{glyph(place.name)} ", loud)]
+    mark = "◆" if marked == len(runs) else "◇" if marked else "▌" if at_cursor else " "
+    spans = [Span(mark, "key"), Span(f"{glyph(place.name)} ", loud)]
     spent, number = sum(run.cost_usd for run in runs), f" ×{len(runs)}"
     for column in columns[1:]:
         tone = loud if column.name in ("agent", "status") else ""

@@ -299,8 +299,7 @@ class FleetScreen(ConsoleScreen):
         if self.table.selected is None:
             return
         members = self._model.members(self.table.selected)
-        for name in [run.run for run in members] or [self.table.selected]:
-            self._model.toggle_mark(name)
+        self._model.toggle_mark(*([run.run for run in members] or [self.table.selected]))
         self.table.refresh()
         self.table.action_move(1)
         self.paint_frame()
