@@ -49,7 +49,11 @@ class ActingScreen(Screen[None]):
         able = [run for run in runs if not refusal(action, run, read_only=state.read_only)]
         if not able:
             said = refusal(action, runs[0] if runs else None, read_only=state.read_only) or "No run is selected."
-            state.note(said if len(runs) < 2 else f"None of the {len(runs)} marked runs: {said}", "warn")
+            state.note(said if len(runs) < 2 else f"None of the {len(runs)} runs: {said}", "warn")
+            self.console_app.state_changed()
+        elif len(able) < len(runs):
+            left = [said for run in runs if (said := refusal(action, run, read_only=state.read_only))]
+            state.note(f"Left out {len(left)} of the {len(runs)} runs: {left[0]}", "warn")
             self.console_app.state_changed()
         return able
 
@@ -64,13 +68,24 @@ class ActingScreen(Screen[None]):
         if len(runs) == 1:
             await self._pause_one(runs[0])
         elif runs:
-            if len(runs) >= ASK_FROM:
-                title = f"Pause {len(runs)} runs ?"
-                text = "They stop at their next safe point and keep their checkpoints. r lets them go on."
-                if not await self.ask(dialogs.AskMany(title, partial(questions.say, text))):
-                    return
-            for run in runs:
-                self.send("pause", run)
+            await self._pause_many(runs)
+
+    async def _pause_many(self, runs: list[Run]) -> None:
+        if all(run.status is Status.PAUSED for run in runs):
+            if await self.ask(dialogs.AskPark(f"Park {len(runs)} runs ?", partial(questions.park, runs))):
+                self.console_app.send_many("pause", runs, park=True)
+            return
+        going = [run for run in runs if run.status not in (Status.PAUSED, Status.PAUSING) and not run.pause_asked]
+        if not going:
+            self.console_app.state.note("They are pausing or paused already: press p on one of them to go on.", "warn")
+            self.console_app.state_changed()
+            return
+        frozen = sum(observed(run, time.time()) and run.status is not Status.NEEDS_REVIEW for run in going)
+        if len(going) >= ASK_FROM or frozen:
+            body = partial(questions.pause_many, len(going), frozen)
+            if not await self.ask(dialogs.AskMany(f"Pause {len(going)} runs ?", body)):
+                return
+        self.console_app.send_many("pause", going)
 
     async def _pause_one(self, run: Run) -> None:
         now = time.time()
@@ -110,16 +125,14 @@ class ActingScreen(Screen[None]):
         if not runs:
             return
         if all(run.status is Status.PAUSING for run in runs):
-            for run in runs:
-                self.send("resume", run)
+            self.console_app.send_many("resume", runs)
             return
         kept = await self.checkpoints(runs[0]) if len(runs) == 1 else []
         title = f"Resume {name(runs[0])} ?" if len(runs) == 1 else f"Resume {len(runs)} runs ?"
         body = partial(questions.resume, runs, time.time())
         args = await self.ask(dialogs.AskResume(title, body, runs, kept))
         if isinstance(args, dict):
-            for run in runs:
-                self.send("resume", run, **args)
+            self.console_app.send_many("resume", runs, **args)
 
     # --- kill
 
@@ -142,8 +155,7 @@ class ActingScreen(Screen[None]):
             body = partial(questions.kill_many, runs, now)
             dialog = dialogs.AskNumber(f"Kill {len(runs)} runs{whose} ?", body, len(runs))
         if await self.ask(dialog):
-            for run in runs:
-                self.send("kill", run)
+            self.console_app.send_many("kill", runs)
 
     # --- fork
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -329,23 +330,49 @@ class ConsoleApp(App[int]):
         self.run_worker(self._send(kind, run, attempt, args))
 
     async def _send(self, kind: str, run: str, attempt: int | None, args: dict[str, Any]) -> bool:
-        state = self.state
-        known = state.run(run)
+        known = self.state.run(run)
         what = f"{_VERBS.get(kind, kind)} {name(known) if known else run}".strip()
-        asked = Note(time.time(), f"{what}: requested …", "", run)
-        state.notes.appendleft(asked)
-        self.state_changed()
+        asked = self._say_requested(what, run)
+        applied, said = await self._answer(kind, run, attempt, args)
+        verb = "applied" if applied else "refused"
+        self._say_outcome(asked, f"{what}: {verb}{f', {said}' if said else ''}", applied)
+        return applied
+
+    def send_many(self, kind: str, runs: Sequence[Run], **args: Any) -> None:
+        """Ask the runtime for the same of many; what came of it is one message, with the first refusal in it."""
+        if len(runs) == 1:
+            self.send(kind, runs[0].run, **args)
+        else:
+            self.run_worker(self._send_many(kind, runs, args))
+
+    async def _send_many(self, kind: str, runs: Sequence[Run], args: dict[str, Any]) -> None:
+        what = f"{_VERBS.get(kind, kind)} {len(runs)} runs"
+        asked = self._say_requested(what)
+        answers = await asyncio.gather(*(self._answer(kind, run.run, None, args) for run in runs))
+        refused = [f"{name(run)}: {said}" for run, (applied, said) in zip(runs, answers, strict=True) if not applied]
+        text = f"{what}: {len(runs) - len(refused)} applied"
+        if refused:
+            text += f", {len(refused)} refused; {refused[0]}"
+        self._say_outcome(asked, text, not refused)
+
+    async def _answer(self, kind: str, run: str, attempt: int | None, args: dict[str, Any]) -> tuple[bool, str]:
         try:
             answer = await self.supervisor.submit(kind, run, attempt=attempt, **args)
-            applied, said = answer.applied, answer.message
         except AgentwatchError as error:
-            applied, said = False, str(error)
-        if asked in state.notes:
-            state.notes.remove(asked)
-        verb = "applied" if applied else "refused"
-        state.note(f"{what}: {verb}{f', {said}' if said else ''}", "" if applied else "needs", run)
+            return False, str(error)
+        return answer.applied, answer.message
+
+    def _say_requested(self, what: str, run: str = "") -> Note:
+        asked = Note(time.time(), f"{what}: requested …", "", run)
+        self.state.notes.appendleft(asked)
         self.state_changed()
-        return applied
+        return asked
+
+    def _say_outcome(self, asked: Note, text: str, applied: bool) -> None:
+        if asked in self.state.notes:
+            self.state.notes.remove(asked)
+        self.state.note(text, "" if applied else "needs", asked.run)
+        self.state_changed()
 
     @work(exclusive=True, group="runtime")
     async def start_runtime(self) -> None:

@@ -150,6 +150,15 @@ class AskMany(Dialog):
     ]
 
 
+class AskPark(Dialog):
+    """Let them wait where they are held, or end their processes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        choice("n", "no", "let them wait", safe=True),
+        choice("y", "yes", "park them"),
+    ]
+
+
 class AskSure(Dialog):
     """Yes or no to something that changes what all agents do."""
 

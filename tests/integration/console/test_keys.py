@@ -224,6 +224,53 @@ async def test_killing_many_needs_their_number(recorded: FleetMaker, open_consol
         assert {(kind, run) for kind, run, *_ in console.asked} == {("kill", DOUBT), ("kill", LOOP), ("kill", BUDGET)}
 
 
+async def test_what_came_of_many_is_one_message_with_the_refusal_in_it(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="support-triage-01") as console:
+        await console.sees("support-triage-01 70c201")
+        await console.press("space", "space", "p")
+        await console.sees("pause 2 runs: 2 applied")
+        console.supervisor.refuses = "it ends in a moment"
+        await console.press("p")
+        await console.sees("pause 2 runs: 0 applied, 2 refused; support-triage-01 70c201: it ends in a moment")
+
+
+async def test_marked_runs_that_cannot_are_left_out_and_that_is_said(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="price-watch-01") as console:
+        await console.sees("price-watch-01 9f0c12")
+        await console.press("space", "space", "r")
+        await console.sees("Resume price-watch-01 9f0c12 ?", "Left out 1 of the 2 runs: crm-writer 81b3fe is running")
+
+
+async def test_an_agent_among_many_that_can_only_be_frozen_is_asked_about(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="legacy-scraper") as console:
+        await console.sees("watched from outside")
+        await console.press("space", "space", "p")
+        await console.sees("Pause 2 runs ?", "1 of them can only be frozen, in memory alone")
+        assert console.asked == []
+
+
+async def test_pause_again_of_many_asks_whether_to_park_them(recorded: FleetMaker, open_console: Opener) -> None:
+    recorded.move("81b3fe", Status.PAUSING, "asked by mira")
+    recorded.move("81b3fe", Status.PAUSED, "at its gate", reason="USER_PAUSED", why="by mira", held=True)
+    recorded.flush()
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("space")
+        console.app.fleet_screen.table.select("9f0c12")
+        await console.press("space", "p")
+        await console.sees("Park 2 runs ?", "Parking ends their processes")
+        await console.press("y")
+        await console.until(lambda: len(console.asked) == 2)
+
+        assert {(run, args["park"]) for _, run, _, args in console.asked} == {("81b3fe", True), ("9f0c12", True)}
+
+
 async def test_a_dialog_acts_on_the_runs_it_was_opened_for(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(select="fix-flaky-ci") as console:
         await console.sees("LOOP_DETECTED")

@@ -57,6 +57,26 @@ def kill_one(run: Run, children: Sequence[str], now: float, width: int) -> list[
     return [*lines, EMPTY, *say(instead, width)]
 
 
+def pause_many(number: int, frozen: int, width: int) -> list[Line]:
+    """Before `number` runs are paused, `frozen` of which can only be frozen."""
+    if frozen == number:
+        lines: list[Line] = []
+    else:
+        lines = say("They stop at their next safe point and keep their checkpoints. r lets them go on.", width)
+    if frozen:
+        who = "They" if frozen == number else f"{frozen} of them"
+        lines += say(f"{who} can only be frozen, in memory alone, for want of the SDK.", width, "warn")
+    return lines
+
+
+def park(runs: Sequence[Run], width: int) -> list[Line]:
+    """Before the processes of paused runs are ended."""
+    lines = say("They are paused. Parking ends their processes; r begins each from its last checkpoint.", width)
+    if lost := sum(run.checkpoint is None for run in runs):
+        lines += say(f"{lost} of them have no checkpoint and would begin again from step 1.", width, "warn")
+    return lines
+
+
 def fork(run: Run, ref: CheckpointRef, now: float, width: int) -> list[Line]:
     """Before a new run begins from a checkpoint of another one."""
     label = f" “{ref.label}”" if ref.label else ""
