@@ -65,6 +65,8 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         self.selected: str | None = None
         self.moved_at = float("-inf")
         """Monotonic time of the last movement of the hand."""
+        self._away = False
+        """The wheel or the scroll bar has left the cursor: a list that moves by itself does not fetch it back."""
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(4096)
         self._columns: tuple[int, list[Column]] = (-1, [])
         self._ticks: dict[str, tuple[str, ...]] = {}
@@ -73,6 +75,7 @@ class FleetTable(Toned, ScrollView, can_focus=True):
 
     def load(self) -> None:
         """The model holds other runs, or the same in another order."""
+        away = self._away
         self.virtual_size = Size(0, len(self.model.keys) + 1)
         if self.selected not in self.model.keys and self.selected in self.model.index:
             # Its run was folded away: the cursor goes to the group's line.
@@ -81,9 +84,11 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         elif self.selected not in self.model.index:
             gone = self.selected
             self.selected = self.model.keys[0] if self.model.keys else None
+            away = False
             if self.selected != gone:
                 self.post_message(self.Selected(self.selected))
-        self.follow()
+        if not away:
+            self.follow()
         self.refresh()
 
     def changed(self, lines: list[int]) -> None:
@@ -125,6 +130,10 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         self.selected = run
         self.follow()
         self.post_message(self.Selected(run))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._away = self.model.index.get(self.selected or "", -1) not in self.visible_lines()
 
     def follow(self) -> None:
         """Bring the cursor's line into view."""

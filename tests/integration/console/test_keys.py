@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual.events import MouseScrollDown, MouseScrollUp
 
 from store.events import Kind
 from store.states import Status
 from tests.integration.console.conftest import Opener
 from tests.support.console_fleet import FleetMaker, working
+from tui.console.widgets.lines_view import LinesView
 
 LOOP, DOUBT, BUDGET, CRASHED = "3f9a1c", "7d10be", "c41f02", "55aa90"
 
@@ -656,3 +658,48 @@ async def test_what_is_grouped_is_remembered(recorded: FleetMaker, open_console:
         await console.sees("lead-enricher ×2")
     async with open_console(remember=remember) as console:
         await console.sees("lead-enricher ×2")
+
+
+async def test_what_comes_does_not_bring_a_story_back_that_was_scrolled_with_the_wheel(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(size=(120, 30), select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("enter")
+        await console.sees("step 42")
+        view = console.app.screen.query_one("#page", LinesView)
+        end = view.scroll_offset.y
+        for _ in range(4):
+            await console.pilot._post_mouse_events([MouseScrollUp], "#page", (10, 5))
+        await console.until(lambda: view.scroll_offset.y < end)
+        top = view.scroll_offset.y
+        recorded.journal.append("81b3fe", 1, Kind.STEP_BEGIN, {"n": 43, "name": "contact 43"})
+        recorded.flush()
+        await console.until(lambda: console.app.state.model.runs["81b3fe"].step == 43)
+        console.app._second()
+        await console.until_quiet()
+
+        assert view.scroll_offset.y == top
+
+
+async def test_a_list_that_was_scrolled_with_the_wheel_stays_where_it_is(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(size=(80, 24)) as console:
+        await console.sees("ticket-mailer")
+        table = console.app.fleet_screen.table
+        for _ in range(4):
+            await console.pilot._post_mouse_events([MouseScrollDown], "#fleet", (10, 5))
+        await console.until(lambda: table.scroll_offset.y > 3)
+        top = table.scroll_offset.y
+        recorded.move("a9e1d4", Status.NEEDS_REVIEW, "held", why="two texts differ")
+        recorded.flush()
+        await console.until(lambda: console.app.state.model.unsettled)
+        table.moved_at = float("-inf")
+        table.settle()
+        await console.until_quiet()
+        assert table.scroll_offset.y == top
+        assert console.selected == DOUBT
+
+        await console.press("j")
+        await console.until(lambda: table.scroll_offset.y < top)

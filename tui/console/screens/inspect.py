@@ -57,6 +57,20 @@ class StoryView(LinesView):
         if round(old_value) != round(new_value):
             self.post_message(self.Scrolled())
 
+    def on_mouse_scroll_up(self) -> None:
+        self.call_after_refresh(self._take_along)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.call_after_refresh(self._take_along)
+
+    def on_scroll_to(self) -> None:
+        self.call_after_refresh(self._take_along)
+
+    def _take_along(self) -> None:
+        """The cursor stays within what is seen, or what comes next would bring the view back to it."""
+        if self.seen and self.index not in self.seen:
+            self.select(max(self.seen.start, min(self.index, self.seen.stop - 1)))
+
     def action_edge(self, direction: int) -> None:
         super().action_edge(direction)
         if direction < 0:
