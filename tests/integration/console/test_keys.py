@@ -703,3 +703,29 @@ async def test_a_list_that_was_scrolled_with_the_wheel_stays_where_it_is(
 
         await console.press("j")
         await console.until(lambda: table.scroll_offset.y < top)
+
+
+async def test_a_line_of_several_runs_has_no_page_and_says_where_one_is(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="c41f02") as console:
+        await console.sees("lead-enricher c41f02")
+        await console.press("a")
+        await console.sees("lead-enricher ×2", "enter unfold")
+        await console.press("w")
+        await console.sees("This line is 2 runs: enter lists them, then pick one.")
+        await console.press("y")
+        assert "Copied" not in console.text
+        await console.press("enter")
+        await console.sees("enter fold")
+        await console.press("l")
+        await console.sees("This line is 2 runs: pick one of those below it.")
+
+
+async def test_with_no_run_selected_the_keys_say_so(maker: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("Nothing has run here yet.")
+        for key in ("space", "y", "enter", "w", "p", "x", "d"):
+            console.app.state.notes.clear()
+            await console.press(key)
+            await console.sees("No run is selected.")

@@ -261,10 +261,17 @@ class FleetScreen(ConsoleScreen):
             self._model.order_by(event.column)
             self.table.load()
 
+    def _of_several(self) -> str:
+        """Why there is no page of the line that the cursor is on; empty where it is one run."""
+        group = self._model.groups.get(self.table.selected or "")
+        if group is None:
+            return ""
+        how = "enter lists them, then pick one" if group.folded else "pick one of those below it"
+        return f"This line is {len(group.runs)} runs: {how}."
+
     def _push(self, action: str) -> None:
         run = self.state.run(self.table.selected)
-        folded = self.table.selected in self._model.groups
-        said = "Unfold the group first: press enter." if folded else refusal(action, run)
+        said = self._of_several() or refusal(action, run)
         if said or run is None:
             self.state.note(said, "warn")
             self.paint_frame()
@@ -297,6 +304,8 @@ class FleetScreen(ConsoleScreen):
 
     def action_mark(self) -> None:
         if self.table.selected is None:
+            self.state.note(refusal("mark", None), "warn")
+            self.paint_frame()
             return
         members = self._model.members(self.table.selected)
         self._model.toggle_mark(*([run.run for run in members] or [self.table.selected]))
@@ -333,11 +342,14 @@ class FleetScreen(ConsoleScreen):
 
     def action_copy(self) -> None:
         run = self.state.run(self.table.selected)
-        if run is not None:
+        said = self._of_several() or refusal("copy", run)
+        if said or run is None:
+            self.state.note(said, "warn")
+        else:
             command = f"agentwatch show {run.run}"
             self.app.copy_to_clipboard(command)
             self.state.note(f"Copied: {command}")
-            self.paint_frame()
+        self.paint_frame()
 
     def action_start_runtime(self) -> None:
         self.console_app.start_runtime()
