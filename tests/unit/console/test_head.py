@@ -10,8 +10,8 @@ from store.home import Home
 from store.records import Run
 from store.states import Status
 from tui.console.lines import text_of
-from tui.console.pages.head import fleet_head, page_head
-from tui.console.state import State, Today
+from tui.console.pages.head import fleet_head, messages, page_head
+from tui.console.state import Note, State, Today
 
 NOW = 10_000.0
 SIZES = ((60, 20), (80, 24), (120, 40))
@@ -51,3 +51,22 @@ def test_the_dollars_of_a_small_head_are_those_of_today(home: Home) -> None:
 
     assert "$4.00 today" in head_of(state, (80, 24))
     assert "$90" not in head_of(state, (80, 24))
+
+
+REFUSAL = "fix-flaky-ci 3f9a1c is running: only what is paused or stopped can be resumed, and this one is neither."
+
+
+def test_a_refusal_is_read_to_its_end_in_a_small_terminal() -> None:
+    notes = [Note(NOW - 2, REFUSAL, "warn"), Note(NOW - 9, "mailer completed")]
+
+    rows = [text_of(row) for row in messages(notes, NOW, 60, 3)]
+
+    assert len(rows) == 3 and max(map(len, rows)) <= 60
+    assert " ".join(" ".join(rows).split()[1:]) == REFUSAL
+    assert len(messages(notes, NOW + 60, 60, 3)) == 1
+
+
+def test_a_message_that_is_far_too_long_is_cut_with_a_mark() -> None:
+    rows = messages([Note(NOW, "no " * 200, "needs")], NOW, 60, 3)
+
+    assert len(rows) == 3 and text_of(rows[-1]).endswith("…")

@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterable
 
 from tui.console import formats
-from tui.console.lines import EMPTY, Line, Span, clip_line, joined, line, rule, spread, width_of
+from tui.console.lines import EMPTY, Line, Span, clip_line, joined, line, rule, spread, width_of, wrap
 from tui.console.state import Note, State
 
 STALE_S = 5.0
 """A sign of life older than this looks stale."""
+
+READ_WITHIN_S = 10.0
+"""For so long a message has the room it needs."""
 
 SCARCE = 0.05
 """Less free space than this is said aloud."""
@@ -178,8 +181,25 @@ def page_head(state: State, trail: Iterable[str], now: float, width: int) -> lis
     return [crumb(state, trail, now, width), rule(EMPTY, width)]
 
 
-def messages(notes: Iterable[Note], now: float, width: int) -> Line:
-    """The latest notes, newest first, as many as fit whole."""
+def messages(notes: Iterable[Note], now: float, width: int, rows: int = 1) -> list[Line]:
+    """The latest notes, newest first, as many as fit whole.
+
+    One that is new and says why something cannot be done has up to `rows` lines: its end is what it is about.
+    """
+    notes = list(notes)
+    if notes and notes[0].tone in ("warn", "needs") and 0 <= now - notes[0].at < READ_WITHIN_S:
+        at = f"{formats.clock(notes[0].at)} "
+        said = wrap(notes[0].text, width - len(at) - 2)
+        if len(said) > 1 and rows > 1:
+            said = [*said[: rows - 1], " ".join(said[rows - 1 :])] if len(said) > rows else said
+            heads = [Span(f" {at}", "dim"), *[Span(" " * (len(at) + 1))] * (len(said) - 1)]
+            return [
+                clip_line(line(head, Span(row, notes[0].tone)), width) for head, row in zip(heads, said, strict=True)
+            ]
+    return [_notes(notes, width)]
+
+
+def _notes(notes: Iterable[Note], width: int) -> Line:
     shown: list[Line] = []
     left = width - 1
     for note in notes:

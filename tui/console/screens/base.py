@@ -17,6 +17,8 @@ from tui.console.state import State
 from tui.console.widgets.painted import Painted
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
+ROOMY = 16
+MESSAGE_ROWS = 3
 
 
 def key(
@@ -73,7 +75,7 @@ class ConsoleScreen(ActingScreen):
         width = self.app.size.width
         now = time.time()
         self.query_one("#head", Painted).show(self.head(now, width))
-        lines = [messages(self.state.notes, now, width)]
+        lines = messages(self.state.notes, now, width, MESSAGE_ROWS if self.app.size.height >= ROOMY else 1)
         self.query_one("#messages", Painted).show(lines if self.app.size.height < 30 else [rule(EMPTY, width), *lines])
         line = key_line(self.own_keys(), width)
         self.query_one("#keys", Painted).show([rule(EMPTY, width), line] if self.app.size.height >= 20 else [line])
