@@ -13,13 +13,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from store.records import CheckpointRef, Run
-from tui.console.lines import EMPTY, Line, Span, joined, line, width_of
-from tui.console.standing import BUDGET_WORDS, spent
+from tui.console.lines import EMPTY, Line, Span, cells, joined, line, width_of
+from tui.console.standing import BUDGET_WORDS, exceeded, spent
 from tui.console.widgets.painted import Painted
 from tui.plain import plain
 
 WIDEST = 84
 MARGIN = 6
+
+
+LABEL_WIDTH = 15
 
 
 class Field(Horizontal):
@@ -33,6 +36,7 @@ class Field(Horizontal):
     def compose(self) -> ComposeResult:
         label = Painted(classes="label")
         label.show([line(Span(self._label, "dim"))])
+        label.styles.width = max(LABEL_WIDTH, cells(self._label) + 1)
         yield label
         yield self._entry
 
@@ -303,10 +307,11 @@ class AskResume(Dialog):
 def _exceeded(run: Run) -> dict[str, float]:
     """Budgets that are used up, each with twice its limit as a proposal."""
     now = run.rested_at or run.last_event_at
+    told = exceeded(run)
     return {
         budget: 2 * limit
         for budget, limit in run.limits.items()
-        if (used := spent(run, budget, now)) is not None and used >= limit > 0
+        if budget in told or ((used := spent(run, budget, now)) is not None and used >= limit > 0)
     }
 
 

@@ -138,7 +138,18 @@ BUDGET_WORDS = {
     "wall_time_s": "time",
     "time_s": "time",
     "duration_s": "time",
+    "cost_usd_per_hour": "money an hour",
+    "tokens_per_minute": "tokens a minute",
+    "actions_per_minute": "actions a minute",
 }
+
+
+def exceeded(run: Run) -> dict[str, str]:
+    """The limits of its own that a run was stopped at, each with the figure that the rule gave."""
+    figures = run.evidence.get("figures")
+    if run.reason is not StopReason.BUDGET_EXCEEDED or not isinstance(figures, dict):
+        return {}
+    return {name: str(figure) for name, figure in figures.items() if name in run.limits}
 
 
 def tightest(run: Run, now: float) -> tuple[str, float] | None:

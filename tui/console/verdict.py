@@ -9,7 +9,7 @@ from store.records import Event, Run
 from store.states import FINAL, Status, StopReason
 from tui.console import formats
 from tui.console.recent import Recent, look
-from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, spent, tightest
+from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, exceeded, spent, tightest
 
 QUIET_S = 300.0
 """Silence beyond this, with nothing in flight, is a question mark; twice this, in a tool, too."""
@@ -276,7 +276,7 @@ def _resume(run: Run, now: float) -> Answer:
         where = f"Goes on at step {run.step}, where it waits" if run.pid is not None else _from(run)
         return Answer("ASK", f"{where}, after you answer {formats.plural(questions, 'question')}.")
     if run.resumable:
-        return _resume_now(run)
+        return _resume_now(run, now)
     if run.status in (Status.STOPPING, Status.KILLING):
         return Answer("NOT YET" if run.status is Status.STOPPING else "NO", "Its processes are being ended.")
     if observed(run, now) and run.checkpoint is None:
@@ -286,11 +286,19 @@ def _resume(run: Run, now: float) -> Answer:
     return Answer("YES", f"{_from(run)}, {formats.span(now - run.checkpoint.at)} old.")
 
 
-def _resume_now(run: Run) -> Answer:
-    if run.reason is StopReason.BUDGET_EXCEEDED:
-        over = _over(run)
-        return Answer("ASK", f"With a higher limit{f' ({over})' if over else ''}. {_begin(run)}")
-    return Answer("YES", _begin(run))
+def _resume_now(run: Run, now: float) -> Answer:
+    if run.reason is not StopReason.BUDGET_EXCEEDED:
+        return Answer("YES", _begin(run))
+    below_at = run.evidence.get("below_at")
+    later = ""
+    if isinstance(below_at, int | float):
+        if now >= below_at:
+            return Answer("YES", f"It is below that pace again. {_begin(run)}")
+        later = f", or as it is from {formats.moment(below_at, now)} on"
+    if scope := run.evidence.get("scope"):
+        return Answer("ASK", f"Once [{scope}] is raised in its policy{later}. {_begin(run)}")
+    over = _over(run)
+    return Answer("ASK", f"With a higher limit{f' ({over})' if over else ''}{later}. {_begin(run)}")
 
 
 def _begin(run: Run) -> str:
@@ -308,7 +316,20 @@ def _from(run: Run) -> str:
     return f"From checkpoint {run.checkpoint.number}{label}, step {run.checkpoint.step}"
 
 
+def _used_up(budget: str, figure: str) -> str:
+    match budget:
+        case "cost_usd":
+            return f"{figure} is spent"
+        case "wall_s":
+            return f"{figure} is used up"
+        case "cost_usd_per_hour":
+            return f"{figure} an hour"
+    return f"{figure} {BUDGET_WORDS.get(budget, budget)}"
+
+
 def _over(run: Run) -> str:
+    if told := exceeded(run):
+        return ", ".join(_used_up(name, figure) for name, figure in told.items())
     near = tightest(run, run.rested_at or run.last_event_at)
     if near is None:
         return ""
@@ -357,6 +378,8 @@ def _terminate_rested(run: Run, recent: Recent) -> Answer:
             return Answer(
                 "ASK", f"Raise the limit (r) only if you trust it: nothing new for {recent.stale_steps} steps."
             )
+        case StopReason.BUDGET_EXCEEDED if run.evidence.get("scope"):
+            return Answer("NO", "It was getting on; the limit is common to several runs.")
         case StopReason.BUDGET_EXCEEDED:
             return Answer("NO", "It was getting on: raise the limit (r).")
         case StopReason.AGENT_CRASHED | StopReason.AGENT_FAILED if again >= 3:

@@ -181,6 +181,23 @@ async def test_resume_of_what_is_out_of_budget_asks_for_more(recorded: FleetMake
         assert console.asked == [("resume", BUDGET, None, {"checkpoint": 5, "limits": {"cost_usd": 10.0}})]
 
 
+async def test_resume_of_what_spends_too_fast_offers_a_faster_pace(recorded: FleetMaker, open_console: Opener) -> None:
+    limits = {"tokens_per_minute": 100}
+    run = recorded.script("fa57ed", "hasty", "Read everything", 300, limits=limits).start()
+    why, evidence = "130 of 100 tokens a minute spent", {"figures": {"tokens_per_minute": "130 of 100"}}
+    run.until(20).move(Status.PAUSING, "ruled by budget")
+    run.move(Status.PAUSED, "at its next step", reason="BUDGET_EXCEEDED", why=why, evidence=evidence, held=True)
+    recorded.flush()
+    async with open_console(select="hasty") as console:
+        await console.sees("BUDGET_EXCEEDED", "With a higher limit (130 of 100 tokens a minute)")
+        await console.press("r")
+        await console.sees("used up", "tokens a minute: 130 of 100", "limit, tokens a minute")
+        await console.press("enter")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("resume", "fa57ed", None, {"limits": {"tokens_per_minute": 200.0}})]
+
+
 async def test_escape_leaves_it_paused(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(select="fix-flaky-ci") as console:
         await console.sees("LOOP_DETECTED")

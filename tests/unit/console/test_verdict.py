@@ -80,6 +80,11 @@ def stopped_twice(reason: str) -> list[Event]:
     return journal.events
 
 
+def over_budget(evidence: dict[str, Any]) -> Run:
+    limits = {"tokens_per_minute": 100.0, "cost_usd": 5.0}
+    return a_run(Status.PAUSED, reason=StopReason.BUDGET_EXCEEDED, cost_usd=0.5, limits=limits, evidence=evidence)
+
+
 class Situation(NamedTuple):
     name: str
     run: Run
@@ -220,6 +225,27 @@ SITUATIONS = (
         advancing(),
         ("YES", "NO", "PAUSED", "ASK", "NO"),
         ("$5.00 of $5.00 is spent", "raise the limit"),
+    ),
+    Situation(
+        "spending too fast",
+        over_budget({"figures": {"tokens_per_minute": "130 of 100"}, "below_at": NOW + 60}),
+        advancing(),
+        ("YES", "NO", "PAUSED", "ASK", "NO"),
+        ("With a higher limit (130 of 100 tokens a minute), or as it is from ",),
+    ),
+    Situation(
+        "spent too fast, a while ago",
+        over_budget({"figures": {"tokens_per_minute": "130 of 100"}, "below_at": NOW - 60}),
+        advancing(),
+        ("YES", "NO", "PAUSED", "YES", "NO"),
+        ("It is below that pace again.",),
+    ),
+    Situation(
+        "a limit that it shares with others is reached",
+        over_budget({"figures": {"cost_usd of all runs": "$9.00 of $9.00"}, "scope": "home_budget"}),
+        advancing(),
+        ("YES", "NO", "PAUSED", "ASK", "NO"),
+        ("Once [home_budget] is raised in its policy.", "the limit is common to several runs"),
     ),
     Situation(
         "crashed",

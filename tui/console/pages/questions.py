@@ -9,7 +9,7 @@ from tui.console import formats
 from tui.console.doubts import Doubt
 from tui.console.lines import EMPTY, Line, Span, fit, line, wrap
 from tui.console.recent import Recent
-from tui.console.standing import BUDGET_WORDS, spent
+from tui.console.standing import BUDGET_WORDS, exceeded, spent
 from tui.console.telling import brief, call
 
 LABEL = 13
@@ -182,11 +182,16 @@ def resume(runs: Sequence[Run], now: float, width: int) -> list[Line]:
         lines += [EMPTY, *fact("it stopped", said, width)]
     if run.cost_usd:
         lines += fact("spent so far", formats.money(run.cost_usd), width)
+    told = exceeded(run)
     for budget, limit in run.limits.items():
         used = spent(run, budget, run.rested_at or now)
-        if used is not None and used >= limit:
+        over = used is not None and used >= limit
+        if over or budget in told:
             word = BUDGET_WORDS.get(budget, budget)
-            lines += fact("used up", f"{word}: {_figure(budget, used)} of {_figure(budget, limit)}", width, "needs")
+            figure = (
+                f"{_figure(budget, used)} of {_figure(budget, limit)}" if used is not None and over else told[budget]
+            )
+            lines += fact("used up", f"{word}: {figure}", width, "needs")
     return [*lines, EMPTY]
 
 
