@@ -22,9 +22,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import aiosqlite
 import msgspec
 
+from store.connecting import connected
 from store.database import open_writer, refuse_newer, translated
 from store.events import Kind
 from store.home import Home
@@ -57,13 +57,16 @@ async def submit(
     await asyncio.to_thread(lambda: open_writer(home.control, "control").close())
     now = time.time()
     try:
-        async with aiosqlite.connect(home.control, isolation_level=None) as db:
+        db = await connected(home.control, isolation_level=None)
+        try:
             await db.execute("PRAGMA busy_timeout = 10000")
             cursor = await db.execute(
                 "INSERT INTO commands (kind, run, attempt, args, who, at, expires_at) VALUES (?,?,?,?,?,?,?)",
                 (kind, run, attempt, msgspec.json.encode(args).decode(), who_asks(), now, now + expires_s),
             )
             number = cursor.lastrowid
+        finally:
+            await db.close()
     except sqlite3.Error as error:
         raise translated(error, home.control) from error
     assert number is not None

@@ -14,6 +14,7 @@ from typing import Any, Self
 import aiosqlite
 import msgspec
 
+from store.connecting import connected
 from store.database import refuse_newer, translated
 from store.errors import AmbiguousRun, NoJournal, StoreError, UnknownRun
 from store.events import Kind
@@ -30,7 +31,7 @@ TAIL_BATCH = 5000
 
 async def _connected(path: Path, how: str) -> tuple[aiosqlite.Connection, int]:
     """Open a file for reading and read its version.  A connection left open would keep the process from ending."""
-    db = await aiosqlite.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None)
+    db = await connected(f"{path.as_uri()}?{how}", uri=True, isolation_level=None)
     try:
         await db.execute("PRAGMA busy_timeout = 5000")
         ((version,),) = await db.execute_fetchall("PRAGMA user_version")

@@ -158,6 +158,8 @@ class ConsoleApp(App[int]):
         return screen
 
     def on_console_app_arrived(self, event: Arrived) -> None:
+        if not self.screen_stack:
+            return  # It is being closed: nobody is there to be shown anything.
         frame, state = event.frame, self.state
         state.trouble, state.empty = "", False
         self._hear()
@@ -203,7 +205,7 @@ class ConsoleApp(App[int]):
         self.state_changed()
 
     def on_console_app_troubled(self, event: Troubled) -> None:
-        if (self.state.trouble, self.state.empty) != (event.text, event.empty):
+        if self.screen_stack and (self.state.trouble, self.state.empty) != (event.text, event.empty):
             self.state.trouble = event.text
             self.state.empty = event.empty and not self.state.model.runs
             self.fleet_screen.lay_out()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
@@ -58,7 +57,7 @@ class Feed:
         """Follow the record until cancelled."""
         while True:
             try:
-                async with await self._open() as reader:
+                async with await self._supervisor.reader() as reader:
                     self.reader = reader
                     await self._follow(reader)
             except NoJournal as error:
@@ -69,16 +68,6 @@ class Feed:
                 await asyncio.sleep(8 * RETRY_S)
             finally:
                 self.reader = None
-
-    async def _open(self) -> Reader:
-        """Open the record; where that is cancelled half way, nothing is left open."""
-        opening = asyncio.ensure_future(self._supervisor.reader())
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            with contextlib.suppress(StoreError):
-                await (await opening).close()
-            raise
 
     async def _follow(self, reader: Reader) -> None:
         fleet = await reader.fleet()
