@@ -27,4 +27,18 @@ async def connected(database: str | Path, **options: Any) -> aiosqlite.Connectio
 
 
 async def _open(database: str | Path, options: dict[str, Any]) -> aiosqlite.Connection:
-    return await aiosqlite.connect(database, **options)
+    failed: list[sqlite3.Error] = []
+
+    def connector() -> sqlite3.Connection:
+        # An error here would end the thread without waiting for it: it is raised once that has been closed in order.
+        try:
+            return sqlite3.connect(database, **options)
+        except sqlite3.Error as error:
+            failed.append(error)
+            return sqlite3.connect(":memory:")
+
+    db = await aiosqlite.Connection(connector, iter_chunk_size=64)
+    if failed:
+        await db.close()
+        raise failed[0]
+    return db

@@ -42,6 +42,15 @@ def test_what_is_cancelled_half_way_is_closed_before_its_loop(
     assert said == []
 
 
-async def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.OperationalError):
-        await connected(tmp_path / "nowhere" / "some.db")
+def test_what_cannot_be_opened_is_said_and_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+
+    async def fail() -> None:
+        with pytest.raises(sqlite3.OperationalError):
+            await connected(tmp_path / "nowhere" / "some.db")
+        for thread in set(threading.enumerate()) - before:
+            thread.join(5)
+            assert not thread.is_alive()
+
+    for _ in range(20):
+        asyncio.run(fail())
