@@ -37,7 +37,7 @@ async def _open(database: str | Path, options: dict[str, Any]) -> aiosqlite.Conn
             failed.append(error)
             return sqlite3.connect(":memory:")
 
-    db = await aiosqlite.Connection(connector, iter_chunk_size=64)
+    db: aiosqlite.Connection = await aiosqlite.Connection(connector, iter_chunk_size=64)
     if failed:
         await db.close()
         raise failed[0]
