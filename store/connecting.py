@@ -32,12 +32,13 @@ async def _open(database: str | Path, options: dict[str, Any]) -> aiosqlite.Conn
     def connector() -> sqlite3.Connection:
         # An error here would end the thread without waiting for it: it is raised once that has been closed in order.
         try:
-            return sqlite3.connect(database, **options)
+            connection: sqlite3.Connection = sqlite3.connect(database, **options)
+            return connection
         except sqlite3.Error as error:
             failed.append(error)
             return sqlite3.connect(":memory:")
 
-    db: aiosqlite.Connection = await aiosqlite.Connection(connector, iter_chunk_size=64)
+    db = await aiosqlite.Connection(connector, iter_chunk_size=64)
     if failed:
         await db.close()
         raise failed[0]
