@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar
@@ -25,7 +26,7 @@ from store.reader import Fleet
 from store.records import Event, Run
 from tui.console import settings
 from tui.console.acting import ActingScreen
-from tui.console.ascii import PlainScrollBar, wants_ascii
+from tui.console.ascii import AsciiOnly, PlainScrollBar, wants_ascii
 from tui.console.bell import Bell
 from tui.console.can import name, refusal
 from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
@@ -94,6 +95,7 @@ class ConsoleApp(App[int]):
             REMOTE_FRAME_S if os.environ.get("SSH_CONNECTION") else FRAME_S,
         )
         self.ascii_only = wants_ascii(os.environ) if ascii_only is None else ascii_only
+        self._ascii = AsciiOnly()
         self._select = select
         self._needs_me = needs_me
         self._looking: Timer | None = None
@@ -113,6 +115,10 @@ class ConsoleApp(App[int]):
 
     def get_default_screen(self) -> Screen[Any]:
         return FleetScreen(self.state)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, self._ascii] if self.ascii_only else filters
 
     def on_mount(self) -> None:
         if self.ascii_only:

@@ -18,6 +18,7 @@ from textual.theme import Theme
 from store.events import Kind
 from store.states import Status
 from tests.integration.console.conftest import Console, Opener
+from tests.integration.console.test_hostile import hostile_run
 from tests.support.console_fleet import FleetMaker, outage
 from tests.support.console_shots import screen_colours, screen_text
 from tui.console.app import ConsoleApp
@@ -214,3 +215,18 @@ async def test_ascii_glyphs_leave_nothing_else(recorded: FleetMaker, open_consol
             await console.until_quiet()
             assert console.text.isascii(), [c for c in console.text if not c.isascii()]
             await console.press("escape")
+
+
+async def test_nothing_but_ascii_is_sent_whatever_agents_write(maker: FleetMaker, open_console: Opener) -> None:
+    text = "日本 ěščř \u00db31m 👍🏽 ﷽ e\u0301"
+    for number in range(3):
+        hostile_run(maker, f"abc12{number}", text)
+    maker.flush()
+    async with open_console(size=(120, 40), ascii_only=True) as console:
+        await console.until(lambda: "abc120" in console.app.state.windows)
+        for way in ("space", "x", "a", "question_mark", "r", "w", "c", "l", "i", "d", "enter", "colon"):
+            await console.press(way)
+            await console.until_quiet()
+            assert console.text.isascii(), (way, {c for c in console.text if not c.isascii()})
+            if len(console.app.screen_stack) > 1:
+                await console.press("escape")

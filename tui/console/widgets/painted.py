@@ -10,7 +10,6 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.console.ascii import ASCII
 from tui.console.lines import EMPTY, TONES, Line, clip_line, width_of
 from tui.plain import plain
 
@@ -42,15 +41,13 @@ class Toned(Widget):
     def strip(self, spans: Line, width: int, base: str = "") -> Strip:
         """`spans` as a strip of exactly `width` cells; `base` is a component class that lies under all of them."""
         under = self.style_of(base)
-        ascii_only = getattr(self.app, "ascii_only", False)
         segments: list[Segment] = []
         cut = clip_line(spans, width)
         for text, tone, action in cut:
             style = under + self.tone(tone) if tone else under
             if action:
                 style += Style.from_meta({"@click": action})
-            shown = plain(text)
-            segments.append(Segment(shown.translate(ASCII) if ascii_only else shown, style))
+            segments.append(Segment(plain(text), style))
         gap = width - width_of(cut)
         if gap > 0:
             segments.append(Segment(" " * gap, under))
