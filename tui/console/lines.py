@@ -155,6 +155,11 @@ def _head(word: str, width: int) -> str:
     return word
 
 
+def first(rows: list[Line], most: int) -> list[Line]:
+    """At most `most` of `rows`, a cut marked by an ellipsis."""
+    return rows if len(rows) <= most else [*rows[: most - 1], line(rows[most - 1], Span("…", "dim"))]
+
+
 def labelled(label: str, text: str, width: int, *, at: int = 14, tone: str = "") -> list[Line]:
     """A label at the left and its text, wrapped, beside it."""
     rows = wrap(text, width - at - 1)

@@ -37,29 +37,35 @@ class Entry(NamedTuple):
 
 
 def brief(value: Json, limit: int = 200) -> str:
-    """A JSON value as a fragment: the first argument bare, the others by name."""
+    """A JSON value as a fragment of at most `limit` characters: the first argument bare, the others by name."""
     if isinstance(value, str):
-        return " ".join(value[: limit * 2].split())[:limit]
+        return _cut(" ".join(value[: limit * 2].split()) + ("…" if len(value) > limit * 2 else ""), limit)
     if value is None:
         return ""
     if isinstance(value, dict):
         parts: list[str] = []
         for index, (name, part) in enumerate(value.items()):
             if len(parts) > 5:
+                parts.append("…")
                 break
             shown = brief(part, limit)
             parts.append(shown if index == 0 and shown else f"{name}={shown}")
-        return " ".join(parts)[:limit]
-    return json.dumps(value, ensure_ascii=False, default=str)[:limit]
+        return _cut(" ".join(parts), limit)
+    return _cut(json.dumps(value, ensure_ascii=False, default=str), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip(' …')}…"
 
 
 def brief_result(value: Json) -> str:
     """A result as a fragment: its last line that says something, or its fields by name."""
     if isinstance(value, str):
         rows = [row.strip() for row in value[-4000:].splitlines() if row.strip()]
-        return rows[-1][:200] if rows else "empty"
+        return _cut(rows[-1], 200) if rows else "empty"
     if isinstance(value, dict):
-        return ", ".join(f"{name}={brief(part, 60)}" for name, part in list(value.items())[:5])[:200]
+        said = [f"{name}={brief(part, 60)}" for name, part in list(value.items())[:5]]
+        return _cut(", ".join([*said, "…"] if len(value) > 5 else said), 200)
     return "" if value is None else brief(value)
 
 

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from store.events import Kind
-from store.records import Event
+from store.home import Home
+from store.records import Event, Run
+from tui.console.doubts import Doubt
+from tui.console.lines import text_of
+from tui.console.pages.detail import detail
+from tui.console.pages.questions import doubt
+from tui.console.state import State
 from tui.console.telling import Story, brief, brief_result, call
 
 
@@ -134,3 +140,31 @@ def test_long_paths_keep_their_end() -> None:
     assert call("Read", {"path": "/usr/lib/python3.11/json/decoder.py"}) == "Read …/json/decoder.py"
     assert call("get", {"url": "https://example.com/a/b/c/d/e"}) == "get https://example.com/a/b/c/d/e"
     assert call("Read", {"path": "/tmp/x.py"}) == "Read /tmp/x.py"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["word " * 100, {"text": "word " * 100}, list(range(500)), {f"key{n}": n for n in range(9)}],
+    ids=("text", "arguments", "list", "many"),
+)
+def test_what_is_cut_says_so(value: Any) -> None:
+    assert brief(value).endswith("…") and len(brief(value)) <= 200
+    assert brief_result(value).endswith("…") and len(brief_result(value)) <= 200
+
+
+def test_a_question_says_that_there_is_more_of_what_it_asks_about() -> None:
+    args: Any = {"text": "Dear customer, " * 40} | {f"key{n}": n for n in range(8)}
+    run = Run("a1", "mailer", "", 0.0)
+
+    said = [text_of(row) for row in doubt(run, Doubt("a1-1", "send_email", args, 0.0, False, "", ""), 0, [], 70)]
+
+    assert sum(row.endswith("…") for row in said) == 1
+    assert any("… and 3 arguments more: leave it, then i shows all" in row for row in said)
+
+
+def test_a_goal_that_is_longer_than_its_room_says_so(home: Home) -> None:
+    run = Run("a1", "mailer", "Find every contact of every company. " * 20, 0.0)
+
+    goal = [text_of(row) for row in detail(State(home), run, 10.0, 120, 24)][1:3]
+
+    assert goal[1].endswith("…") and "Find" in goal[0]

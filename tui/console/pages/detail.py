@@ -5,7 +5,7 @@ from __future__ import annotations
 from store.records import Run
 from tui.console import formats
 from tui.console.can import name
-from tui.console.lines import EMPTY, Line, Span, beside, clip_line, fit, labelled, line, rule, wrap
+from tui.console.lines import EMPTY, Line, Span, beside, clip_line, first, fit, labelled, line, rule, wrap
 from tui.console.pages.entries import entry_line
 from tui.console.standing import BUDGET_WORDS, glyph, spent, standing
 from tui.console.state import State, Window
@@ -24,7 +24,7 @@ def detail(state: State, run: Run, now: float, width: int, height: int) -> list[
     roomy = height >= 17 and width >= 100
     lines = [heading(run, now, width)]
     if roomy:
-        lines += [*labelled("Goal", run.goal, width, at=15, tone="strong")[:2], EMPTY] if run.goal else []
+        lines += [*first(labelled("Goal", run.goal, width - 1, at=15, tone="strong"), 2), EMPTY] if run.goal else []
     rows = 2 if height >= 21 or (not roomy and height >= 10) else 1
     lines += answers(state.verdict(run, now), width, short=not roomy, rows=rows)
     left = height - len(lines)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from store.records import Action, CheckpointRef, Json, Run
 from tui.console import formats
 from tui.console.doubts import Doubt
-from tui.console.lines import EMPTY, Line, Span, fit, line, wrap
+from tui.console.lines import EMPTY, Line, Span, first, fit, line, wrap
 from tui.console.recent import Recent
 from tui.console.standing import BUDGET_WORDS, exceeded, spent
 from tui.console.telling import brief, call
@@ -225,7 +225,7 @@ def doubt(run: Run, asked: Doubt, others: int, log_tail: Sequence[str], width: i
     if asked.before is not None:
         lines += [EMPTY, *fact("on record", "the call that succeeded before:", width, "strong")]
         lines += _arguments(asked.before.get("args"), width)
-        lines += fact("its result", brief(asked.before.get("result"), 240), width)[:2]
+        lines += first(fact("its result", brief(asked.before.get("result"), 240), width), 2)
     if not asked.why:
         on_disk = f"begin at {formats.clock(asked.began_at)} (on disk before it was let begin)"
         lines += [EMPTY, *fact("about to", on_disk, width)]
@@ -240,7 +240,10 @@ def _arguments(args: Json, width: int) -> list[Line]:
     named = args if isinstance(args, dict) else {"arguments": args}
     lines: list[Line] = []
     for label, value in list(named.items())[:6]:
-        lines += fact(str(label)[: LABEL - 1], brief(value, 240), width)[:3]
+        lines += first(fact(str(label), brief(value, 240), width), 3)
+    if len(named) > 6:
+        more = formats.plural(len(named) - 6, "argument")
+        lines += fact("", f"… and {more} more: leave it, then i shows all", width, "dim")
     return lines
 
 

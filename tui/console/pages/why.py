@@ -133,9 +133,17 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+PAIR_ROWS = 6
+
+
+def _rows(text: str, width: int) -> list[str]:
+    """The first lines of a text, and a mark where there are more."""
+    rows = [row for part in plain_lines(text)[: PAIR_ROWS + 1] for row in wrap(part, width)]
+    return rows if len(rows) <= PAIR_ROWS else [*rows[: PAIR_ROWS - 1], "… more in the event"]
+
+
 def _pair(label: str, one: str, other: str, half: int, verdict: str, tone: str) -> list[Line]:
-    left = [row for text in plain_lines(one)[:6] for row in wrap(text, half - 2)][:6]
-    right = [row for text in plain_lines(other)[:6] for row in wrap(text, half - 2)][:6]
+    left, right = _rows(one, half - 2), _rows(other, half - 2)
     lines = []
     said = wrap(verdict, VERDICT)
     for y in range(max(len(left), len(right), len(said))):
