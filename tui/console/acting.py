@@ -105,13 +105,16 @@ class ActingScreen(Screen[None]):
         recent = self.console_app.state.window(run.run).recent
         body = partial(self._force_body, run.run, actions, recent)
         answer = await self.ask(dialogs.AskForce(f"Force the pause of {name(run)} ?", body))
-        if answer == "force":
+        if answer == "force" and _pauses(self.console_app.state.run(run.run)):
             self.send("pause", run, attempt=run.attempt, force=True)
         elif answer == "undo":
             self.send("resume", run)
 
     def _force_body(self, run: str, actions: list[Action], recent: Any, width: int) -> list[Any]:
-        now = self.console_app.state.model.runs[run]
+        now = self.console_app.state.run(run)
+        if now is None or not _pauses(now):
+            said = "This run is not in the record any more." if now is None else f"It is {now.status} by now."
+            return questions.say(f"{said} There is nothing to force.", width, "strong")
         return questions.force(now, actions, recent, time.time(), width)
 
     # --- resume
@@ -234,6 +237,11 @@ class ActingScreen(Screen[None]):
 
     def second(self, now: float) -> None:
         """A second has passed."""
+
+
+def _pauses(run: Run | None) -> bool:
+    """Whether a pause is asked for and not reached: forced after that, it would end a process that is held."""
+    return run is not None and (run.status is Status.PAUSING or run.pause_asked)
 
 
 def children_of(pid: int | None) -> list[str]:

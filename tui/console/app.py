@@ -29,6 +29,7 @@ from tui.console.acting import ActingScreen
 from tui.console.ascii import AsciiOnly, PlainScrollBar, wants_ascii
 from tui.console.bell import Bell
 from tui.console.can import name, refusal
+from tui.console.dialogs import Dialog
 from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
 from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
@@ -286,6 +287,8 @@ class ConsoleApp(App[int]):
         for screen in (self.fleet_screen, top):
             if isinstance(screen, ActingScreen) and (screen is top or top.is_modal):
                 screen.second(now)
+        if isinstance(top, Dialog) and top.query("#answers"):
+            top.paint()
 
     # --- reading on demand
 

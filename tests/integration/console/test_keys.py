@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
@@ -746,3 +747,62 @@ async def test_with_no_run_selected_the_keys_say_so(maker: FleetMaker, open_cons
             console.app.state.notes.clear()
             await console.press(key)
             await console.sees("No run is selected.")
+
+
+async def test_a_repetition_is_not_accepted_before_it_is_known_what_it_is(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("w")
+        await console.sees("this repetition is fine")
+        state = console.app.state
+        run = state.model.runs[LOOP]
+        state.model.runs[LOOP] = msgspec.structs.replace(run, evidence={})
+        state.windows.clear()
+        await console.press("a")
+        await console.sees("is not read yet: press a once more, or r.")
+
+        assert console.asked == []
+
+
+async def test_a_question_about_forcing_a_pause_hears_that_it_was_reached(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    recorded.move("a9e1d4", Status.PAUSING, "asked by mira", waits_for="Bash pytest")
+    recorded.flush()
+    async with open_console(select="refactor-billing") as console:
+        await console.sees("pausing")
+        await console.press("p")
+        await console.sees("It waits for this to end:")
+        recorded.move("a9e1d4", Status.PAUSED, "at its gate", reason="USER_PAUSED", why="by mira", held=True)
+        recorded.flush()
+
+        await console.sees("It is paused by now. There is nothing to force.")
+        await console.press("F")
+        await console.until(lambda: "There is nothing to force" not in console.text)
+        assert console.asked == []
+
+
+async def test_a_question_about_a_run_that_vanished_says_so(recorded: FleetMaker, open_console: Opener) -> None:
+    recorded.move("a9e1d4", Status.PAUSING, "asked by mira", waits_for="Bash pytest")
+    recorded.flush()
+    async with open_console(select="refactor-billing") as console:
+        await console.sees("pausing")
+        await console.press("p")
+        await console.sees("It waits for this to end:")
+        await console.pilot.resize_terminal(80, 24)
+        console.app.state.model.runs.clear()
+        console.app._second()
+        await console.sees("This run is not in the record any more.")
+
+
+async def test_kill_says_what_the_run_is_and_what_a_pause_would_do(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="pr-review") as console:
+        await console.sees("AGENT_CRASHED")
+        await console.press("x")
+        await console.sees("It is stopped now and costs nothing.")
+        await console.press("escape")
+        console.app.fleet_screen.table.select("0c7e42")
+        await console.press("x")
+        await console.sees("Pausing (p) would freeze it, in memory alone.")

@@ -48,11 +48,13 @@ def kill_one(run: Run, children: Sequence[str], now: float, width: int) -> list[
     if run.cost_usd:
         lines += fact("spent", f"{formats.money(run.cost_usd)}, not given back", width)
     instead = (
-        "It is paused now and costs nothing."
+        f"It is {run.status} now and costs nothing."
         if run.resumable
-        else "Pausing (p) would keep everything."
-        if run.pid
         else "It costs nothing while it rests."
+        if run.pid is None
+        else "Pausing (p) would keep everything."
+        if run.sdk
+        else "Pausing (p) would freeze it, in memory alone."
     )
     return [*lines, EMPTY, *say(instead, width)]
 

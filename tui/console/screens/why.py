@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import BindingType
 
@@ -38,15 +38,20 @@ class WhyScreen(RunScreen):
 
     def action_accept(self) -> None:
         runs = self.willing("accept")
-        if runs:
-            self.send("resume", runs[0], accept=_signature(self, runs[0]))
+        signature = _signature(self, runs[0]) if runs else ""
+        if signature:
+            self.send("resume", runs[0], accept=signature)
+        elif runs:
+            # Resumed without it, the run would be stopped for the same again.
+            self.state.note("What the rule called this repetition is not read yet: press a once more, or r.", "warn")
+            self.paint_frame()
 
 
-def _signature(screen: WhyScreen, run: Run) -> Any:
+def _signature(screen: WhyScreen, run: Run) -> str:
     """What the rule called the repetition: in the evidence, else in the last ruling that paused or stopped the run."""
     if run.evidence.get("signature"):
-        return run.evidence["signature"]
+        return str(run.evidence["signature"])
     for event in reversed(screen.state.window(run.run).events):
         if event.kind == "ruling" and event.body.get("level") in ("pause", "stop") and event.body.get("signature"):
-            return event.body["signature"]
+            return str(event.body["signature"])
     return ""
