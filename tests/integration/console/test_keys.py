@@ -13,6 +13,7 @@ from store.events import Kind
 from store.states import Status
 from tests.integration.console.conftest import Opener
 from tests.support.console_fleet import FleetMaker, working
+from tui.console.lines import text_of
 from tui.console.widgets.lines_view import LinesView
 
 LOOP, DOUBT, BUDGET, CRASHED = "3f9a1c", "7d10be", "c41f02", "55aa90"
@@ -806,3 +807,29 @@ async def test_kill_says_what_the_run_is_and_what_a_pause_would_do(recorded: Fle
         console.app.fleet_screen.table.select("0c7e42")
         await console.press("x")
         await console.sees("Pausing (p) would freeze it, in memory alone.")
+
+
+async def test_a_long_log_does_not_move_under_the_eyes_of_who_reads_above_its_end(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    path = recorded.home.log("81b3fe")
+    path.write_text("".join(f"line {number:06d}\n" for number in range(60_000)))
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("l")
+        await console.sees("line 059999")
+        await console.press("pageup", "pageup")
+        view = console.app.screen.query_one("#page", LinesView)
+        seen = text_of(view.lines[view.scroll_offset.y])
+        assert seen.strip().startswith("line 059")
+        with path.open("a") as file:
+            file.writelines(f"line {number:06d}\n" for number in range(60_000, 70_000))
+        await console.until(lambda: text_of(view.lines[-1]).strip() == "line 069999")
+        assert text_of(view.lines[view.scroll_offset.y]) == seen
+
+        await console.press("f")
+        await console.sees("line 069999")
+        with path.open("a") as file:
+            file.write("the last\n")
+        await console.sees("the last")
+        assert len(view.lines) < 25_000

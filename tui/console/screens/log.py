@@ -20,6 +20,9 @@ from tui.plain import plain_lines
 READ_BYTES = 256 * 1024
 """So much of the end is read and kept, however long the file is."""
 
+MOST_BYTES = 8 * READ_BYTES
+"""As long as somebody reads above the end, what was read stays, up to so much."""
+
 LOOK_EVERY_S = 0.25
 
 
@@ -43,6 +46,8 @@ class LogScreen(SearchingScreen):
         self._wraps = True
         self._stamp: tuple[int, float, int, bool] | None = None
         self._lines: list[Line] = []
+        self._begin = 0
+        """The byte from which the file is shown."""
 
     def body(self) -> ComposeResult:
         yield LinesView(id="page")
@@ -66,10 +71,19 @@ class LogScreen(SearchingScreen):
             return
         first = self._stamp is None
         self._stamp = stamp
-        self._lines = log_lines(path, width if self._wraps else None)
+        self._begin = self._begin_of(stamp[0])
+        self._lines = log_lines(path, width if self._wraps else None, self._begin)
         self.paint_sought(follow=not first)
         if first:
             self.call_after_refresh(self.action_follow)
+
+    def _begin_of(self, size: int) -> int:
+        """Where to read from: what somebody reads must not move up under their eyes."""
+        view = self.query_one("#page", LinesView)
+        above = view.scroll_offset.y < view.max_scroll_y
+        if above and self._begin <= size <= self._begin + MOST_BYTES:
+            return self._begin
+        return max(0, size - READ_BYTES)
 
     def sought(self) -> Sequence[Line]:
         return self._lines
@@ -88,13 +102,12 @@ class LogScreen(SearchingScreen):
         self.paint_body()
 
 
-def log_lines(path: Path, width: int | None) -> list[Line]:
-    """The end of a log as lines, broken at `width` cells, or whole."""
+def log_lines(path: Path, width: int | None, begin: int = 0) -> list[Line]:
+    """A log from byte `begin` on as lines, broken at `width` cells, or whole."""
     try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - READ_BYTES))
-            text = file.read(READ_BYTES).decode("utf-8", "replace")
+            file.seek(begin)
+            text = file.read(MOST_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return [EMPTY, line(Span(" It has written nothing yet.", "dim"))]
     except OSError as error:
@@ -102,9 +115,9 @@ def log_lines(path: Path, width: int | None) -> list[Line]:
     if not text:
         return [EMPTY, line(Span(" It has written nothing yet.", "dim"))]
     lines: list[Line] = []
-    if size > READ_BYTES:
+    if begin > 0:
         text = text[text.find("\n") + 1 :]
-        before = formats.size(size - READ_BYTES)
+        before = formats.size(begin)
         lines.append(line(Span(f" … {before} before this are in {path}", "dim")))
     for row in plain_lines(text.removesuffix("\n")):
         lines += [line(" ", part) for part in wrap(row, width - 1)] if width and len(row) >= width else [line(" ", row)]
