@@ -833,3 +833,20 @@ async def test_a_long_log_does_not_move_under_the_eyes_of_who_reads_above_its_en
             file.write("the last\n")
         await console.sees("the last")
         assert len(view.lines) < 25_000
+
+
+async def test_tab_leads_to_the_opened_event_and_back(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=(80, 24), select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("enter", "tab")
+        await console.sees("No event is open: enter opens the one that the cursor is on.")
+        await console.press("enter")
+        await console.sees("enter close", "tab event", 'to: "paused"')
+        await console.press("tab")
+        await console.sees("tab story")
+        await console.press("end")
+        await console.until(lambda: 'to: "paused"' not in console.text)
+        await console.press("enter")
+        await console.sees("enter open")
+        await console.press("home")
+        await console.sees("created by mira")

@@ -20,6 +20,7 @@ from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import answers, heading
 from tui.console.pages.entries import Axis, EntryLines, axis_line, axis_of
 from tui.console.pages.json_lines import json_lines
+from tui.console.pages.keys import Key
 from tui.console.screens.base import key
 from tui.console.screens.searching import SearchingScreen
 from tui.console.scroll import Scroll
@@ -85,6 +86,7 @@ class InspectScreen(SearchingScreen):
     PLACE = "this event"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("enter", "open", "open", "Open the event in full, or close it"),
+        key("tab", "other", "event", "Move between the story and the opened event, to scroll it"),
         key("f", "follow", "follow", "To the end, and follow what comes"),
         key("r", "resume", "resume…", "Let it go on"),
         key("p", "pause", "pause", "Pause at the next safe point"),
@@ -316,9 +318,26 @@ class InspectScreen(SearchingScreen):
     def build(self, run: Run, now: float, width: int) -> list[Line]:
         return []
 
+    def own_keys(self) -> list[Key]:
+        if not self._open:
+            return [each for each in super().own_keys() if each.action != "screen.other"]
+        inside = self.query_one("#content").has_focus
+        labels = {"screen.open": "close", "screen.other": "story" if inside else "event"}
+        return [each._replace(label=labels.get(each.action, each.label)) for each in super().own_keys()]
+
     def action_open(self) -> None:
         self._open = not self._open
+        if not self._open:
+            self.focus_again()
         self.rebuild()
+
+    def action_other(self) -> None:
+        if not self._open:
+            self.state.note("No event is open: enter opens the one that the cursor is on.", "warn")
+        else:
+            page, content = self.query_one("#page"), self.query_one("#content")
+            (page if content.has_focus else content).focus()
+        self.paint_frame()
 
     def action_follow(self) -> None:
         self._follows, self._to_first = True, False
