@@ -77,22 +77,22 @@ class Dialog(ModalScreen[Any]):
     def paint(self) -> None:
         """Lay the text out for the room there is."""
         room = max(20, min(WIDEST, self.app.size.width - MARGIN))
+        answers = self.answer_lines(room)
         # Borders, the answers with a line above them, and the fields.
-        body = squeezed(self._body(room), self.app.size.height - 4 - len(self.query(Field)))
-        answers = self.answer_line()
-        width = max([width_of(row) for row in body] + [width_of(answers), len(self._heading) + 6, min(room, 50)])
+        body = squeezed(self._body(room), self.app.size.height - 3 - len(answers) - len(self.query(Field)))
+        width = max([width_of(row) for row in [*body, *answers]] + [len(self._heading) + 6, min(room, 50)])
         width = min(width, room)
         box = self.query_one("#box", Vertical)
         box.border_title = Content(plain(self._heading))
         box.styles.width = width + 4
         self.query_one("#body", Painted).show(body)
-        gap = max(0, width - width_of(answers))
-        self.query_one("#answers", Painted).show([EMPTY, line(" " * gap, answers)])
+        shown = [line(" " * max(0, width - width_of(row)), row) for row in answers]
+        self.query_one("#answers", Painted).show([EMPTY, *shown])
         for field in self.query(Field):
             field.styles.width = width
 
-    def answer_line(self) -> Line:
-        """The answers, the safe one in brackets."""
+    def answer_lines(self, width: int) -> list[Line]:
+        """The answers, the safe one in brackets, on as many lines as they need: none of them is hidden."""
         shown: list[Line] = []
         seen: set[str] = set()
         for _, binding in self._bindings:
@@ -103,7 +103,14 @@ class Dialog(ModalScreen[Any]):
             key, action = binding.key_display or binding.key, f"screen.{binding.action}"
             text: Line = (Span(key, "key", action), Span(f"  {binding.description}", "", action))
             shown.append((Span("[ ", "dim"), *text, Span(" ]", "dim")) if answer == self.SAFE else text)
-        return joined(shown, "     ")
+        rows: list[Line] = []
+        for text in shown:
+            longer = joined([*rows[-1:], text], "     ")
+            if rows and width_of(longer) <= width:
+                rows[-1] = longer
+            else:
+                rows.append(text)
+        return rows
 
     def action_answer(self, answer: str) -> None:
         self.dismiss(None if answer == self.SAFE else answer)
@@ -228,7 +235,10 @@ class AskNumber(Dialog):
         self._number = number
 
     def fields(self) -> ComposeResult:
-        yield Field("", Input(id="number", restrict=r"[0-9]*", max_length=9, select_on_focus=False))
+        yield Field(
+            f"Type {self._number} to kill them:",
+            Input(id="number", restrict=r"[0-9]*", max_length=9, select_on_focus=False),
+        )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         # Anything but the number keeps them: enter on an empty field is the safe answer.

@@ -850,3 +850,12 @@ async def test_tab_leads_to_the_opened_event_and_back(recorded: FleetMaker, open
         await console.sees("enter open")
         await console.press("home")
         await console.sees("created by mira")
+
+
+async def test_no_answer_of_a_dialog_is_hidden_in_a_small_terminal(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(size=(50, 16)) as console:
+        await console.sees("ticket-mailer")
+        await console.press("d")
+        await console.sees("[ l  leave it ]", "d  it happened", "s  it did not", "x  kill…")
+        await console.press("escape", "space", "space", "x")
+        await console.sees("Type 2 to kill them:", "ticket-mailer 7d10be", "esc  keep them")

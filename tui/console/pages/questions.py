@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from store.records import Action, CheckpointRef, Json, Run
 from tui.console import formats
+from tui.console.can import name
 from tui.console.doubts import Doubt
 from tui.console.lines import EMPTY, Line, Span, first, fit, line, wrap
 from tui.console.recent import Recent
@@ -13,6 +14,8 @@ from tui.console.standing import BUDGET_WORDS, exceeded, spent
 from tui.console.telling import brief, call
 
 LABEL = 13
+NAMED = 6
+"""So many runs are called by their names."""
 
 
 def say(text: str, width: int, tone: str = "") -> list[Line]:
@@ -125,14 +128,15 @@ def kill_many(runs: Sequence[Run], now: float, width: int) -> list[Line]:
         "however the list has moved since.",
         width,
     )
-    lines += [EMPTY, *fact("ends", f"{formats.plural(live, 'process', 'processes')} with all they started", width)]
+    names = ", ".join(name(run) for run in runs[:NAMED]) + (f" and {len(runs) - NAMED} more" if runs[NAMED:] else "")
+    lines += [EMPTY, *fact("these", names, width)]
+    lines += [*fact("ends", f"{formats.plural(live, 'process', 'processes')} with all they started", width)]
     lines += fact("deleted", f"{formats.plural(kept, 'checkpoint')}: none of these runs can be resumed", width)
     said = f"{formats.plural(doubts, 'action')}: whether they happened stays unknown" if doubts else "nothing"
     lines += fact("in doubt", said, width, "needs" if doubts else "")
     if cost:
         lines += fact("spent", f"{formats.money(cost)}, not given back", width)
-    lines += [EMPTY, *say("p would pause them instead: they cost nothing while paused.", width), EMPTY]
-    return [*lines, line("Type ", Span(str(len(runs)), "strong"), " to kill them:")]
+    return [*lines, EMPTY, *say("p would pause them instead: they cost nothing while paused.", width), EMPTY]
 
 
 def force(run: Run, actions: Sequence[Action], recent: Recent, now: float, width: int) -> list[Line]:
