@@ -73,7 +73,7 @@ class Connection:
         self.stopped: tuple[str, str] | None = None
         """Reason and message, once this process was told to stop."""
         self.last_end = ""
-        """Id of the action whose end was told last."""
+        """Id of the action whose end was told, or whose result was replayed, last."""
         self._prefix = f"{os.getpid()}-{os.urandom(3).hex()}-"
         self._count = count(1)
         self._lock = threading.RLock()

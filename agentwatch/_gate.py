@@ -232,6 +232,7 @@ class Call:
             raise stopped(answer)
         if verdict == "replay":
             self.result = answer.get("result")
+            self.client.last_end = self.id
             return False
         self._began = time.perf_counter()
         self._token = _within.set(self.id)

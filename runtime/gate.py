@@ -335,6 +335,7 @@ class Gate:
         live.tries.pop(message.retry_of or "", None)
         body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
         event = self._core.record(live, Kind.REPLAYED, body)
+        live.ended(message.id, event.seq)
         if recorded.kept:
             self._core.journal.put_action(msgspec.structs.replace(recorded, kept=False, seq=event.seq))
         self._answer_replay(call, message.id, recorded)

@@ -186,4 +186,5 @@ def _remember(live: LiveRun, event: Event, done: dict[str, Action]) -> None:
     elif event.kind == Kind.STEP_BEGIN:
         live.step_id = body["id"]
     elif event.kind == Kind.REPLAYED and body["of"] in done:
+        live.ended(body["id"], event.seq)
         remember(live.replayed, body["id"], done[body["of"]])

@@ -130,9 +130,9 @@ def main() -> None:
         answer = client.ask(t="action.begin", id=ident, tool="send", args={"n": n}, step=n + 1, check_hint="the ledger")
         if answer["verdict"] == "proceed":
             client.end(t="action.end", id=ident, ok=True, result=points.act(n))
-            covers = ident
         elif answer["result"] != f"sent {n}":
             points.complain(f"item {n} was replayed as {answer['result']!r}")
+        covers = ident
         n += 1
     client.ask(t="complete", id=f"{points.attempt}-complete", result=n)
     os.close(lock)

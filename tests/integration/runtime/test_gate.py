@@ -360,6 +360,40 @@ with agentwatch.start():
     assert (len(world.lines("ledger")), world.lines("results")) == (ledger, results)
 
 
+@pytest.mark.parametrize("adopted", [False, True])
+async def test_a_checkpoint_takes_in_what_was_replayed_before_it(world: World, adopted: bool) -> None:
+    run = await world.start(
+        """
+import agentwatch
+@agentwatch.tool()
+def send(n):
+    note(HERE / "ledger", str(n))
+    if n == 1:
+        os.abort()
+with agentwatch.start() as run:
+    begin = run.state["next"] if run.state else 1
+    for n in range(begin, 4):
+        send(n)
+        if run.attempt == 2:
+            (HERE / "replayed").touch()
+            wait_for(HERE / "go")
+            run.checkpoint({"next": n + 1})
+            os.abort()
+"""
+    )
+    await world.rest(run)
+    assert (await world.ask("resolve", run, action=(await world.run(run)).in_flight[0].id, outcome="done")).applied
+    await world.file("replayed")
+    if adopted:
+        world.kill_runtime()
+        await world.supervisor.ensure_runtime()
+    world.touch("go")
+    assert (await world.until(run, lambda now: now.attempt == 2 and now.at_rest)).status is Status.STOPPED
+    assert (await world.ask("resume", run)).applied
+    assert (await world.until(run, lambda now: now.attempt == 3 and now.at_rest)).status is Status.COMPLETED
+    assert world.lines("ledger") == ["1", "2", "3"]
+
+
 async def test_two_processes_of_an_attempt_that_call_the_same_key_do_it_once(world: World) -> None:
     run = await world.start(
         """
