@@ -16,6 +16,9 @@ from tui.console.telling import failure, signature
 class Recent(msgspec.Struct):
     """Figures over a window of events."""
 
+    read: bool = True
+    """Whether the events were read: without them nothing is known of results."""
+
     repeats: int = 0
     """How many of the last calls in a row were equal, results included."""
     repeated_tool: str = ""

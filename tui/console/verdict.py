@@ -176,7 +176,8 @@ def _progress(run: Run, recent: Recent, now: float) -> Answer:
         if not run.sdk:
             return Answer("UNKNOWN", _unseen(run, now))
         if run.step:
-            return Answer("UNKNOWN", f"Step {run.step}, but no result and no progress was reported so far.")
+            what = "no result and no progress" if recent.read else "its results are not looked at here, and no progress"
+            return Answer("UNKNOWN", f"Step {run.step}, but {what} was reported so far.")
         return Answer("NOT YET", "No step has begun.")
     since = ", ".join(_spent_since(recent))
     if run.at_rest:
@@ -187,6 +188,9 @@ def _progress(run: Run, recent: Recent, now: float) -> Answer:
     if recent.stale_steps >= 3:
         stale = f"no new result for {recent.stale_steps} steps{_since_step(recent.new_at_step)}"
         return Answer("NO", _joined(far, stale, f"spent since: {since}" if since else ""))
+    if now - newest > QUIET_S and not run.in_flight and not recent.read:
+        said = f"last progress {formats.ago(now - newest)}; its results are not looked at here"
+        return Answer("UNKNOWN", _joined(far, said))
     if now - newest > QUIET_S and not run.in_flight:
         return Answer("NO", _joined(far, f"nothing new for {formats.span(now - newest)}"))
     return Answer("YES", _joined(far, f"last new result {formats.ago(now - newest)}"))

@@ -12,7 +12,7 @@ from tests.unit.console.test_fleet_model import a_run, model
 from tui.console.groups import Common, Group, common_of, tally
 from tui.console.lines import text_of
 from tui.console.pages.fleet_row import columns_for
-from tui.console.pages.group import together
+from tui.console.pages.group import group_detail, together
 from tui.console.pages.group_row import paint_group
 
 CRASH: dict[str, Any] = {"reason": StopReason.AGENT_CRASHED, "why": "out of memory"}
@@ -142,6 +142,26 @@ def test_answers_for_many_name_the_worst_word_how_many_and_a_case() -> None:
     assert answers.stuck.figures.startswith("2 of 3, as dead01: ")
     assert answers.stuck.figures.endswith("The others: 1 NO.")
     assert together(runs[:1], 100.0).stuck.figures.startswith("All 1: live1: ")
+
+
+def test_of_results_that_were_not_read_nothing_is_said() -> None:
+    runs = [a_run("live1", step=9, sdk=True, pid=1, last_event_at=999.0)]
+    quiet = [a_run("live2", step=9, sdk=True, pid=1, last_event_at=999.0, progress_at=100.0)]
+
+    assert together(runs, 1000.0).progress.word == "UNKNOWN"
+    assert "its results are not looked at here" in together(runs, 1000.0).progress.figures
+    assert together(quiet, 1000.0).progress.word == "UNKNOWN"
+
+
+def test_of_runs_that_waited_together_those_that_went_on_are_not_said_to_wait() -> None:
+    runs = [a_run(f"w{n}", Status.WAITING, dependency="shop-api", sdk=True, pid=n) for n in range(4)]
+    group = Group("k", Common("dependency", "shop-api"), tuple(run.run for run in runs), True)
+    runs[3] = a_run("w3", sdk=True, pid=3, step=2, last_event_at=99.0)
+
+    said = "\n".join(text_of(row) for row in group_detail(group, runs, None, [], 100.0, 120, 20))
+
+    assert "3 of 4 runs wait for shop-api" in said
+    assert "All 4 are held" not in said and "3 of 4" in said
 
 
 def test_of_very_many_the_most_urgent_are_judged_and_that_is_said() -> None:

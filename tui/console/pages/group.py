@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from store.records import Event, Json, Run
 from tui.console import formats
 from tui.console.can import short
-from tui.console.groups import Group
+from tui.console.groups import Group, waits_for
 from tui.console.lines import EMPTY, Line, Span, clip_line, fit, line, rule
 from tui.console.pages.breakers import breaker_detail
 from tui.console.pages.detail import answers
@@ -30,7 +30,8 @@ def group_detail(
 ) -> list[Line]:
     """At most `height` lines about a group; `events` are what became of its breaker lately."""
     fold = line(Span("enter unfolds them" if group.folded else "enter folds them", "dim"))
-    waits = group.common.kind == "dependency"
+    # Some may have gone on since the list was put in order.
+    waits = group.common.kind == "dependency" and all(waits_for(run) for run in runs)
     lines = [
         rule(_title(group, runs), width, fold),
         *answers(waiting(runs, now) if waits else together(runs, now), width, short=width < 100),
@@ -49,7 +50,9 @@ def _title(group: Group, runs: Sequence[Run]) -> Line:
     common = group.common
     match common.kind:
         case "dependency":
-            return line(Span(f"{len(runs)} runs wait for ", "dim"), Span(common.name, "strong"))
+            left = sum(bool(waits_for(run)) for run in runs)
+            of = "" if left == len(runs) else f" of {len(runs)}"
+            return line(Span(f"{left}{of} runs wait for ", "dim"), Span(common.name, "strong"))
         case "reason":
             return line(Span(f"{len(runs)} runs: {common.reason}: ", "dim"), Span(common.name, "strong"))
     return line(Span(f"{len(runs)} runs of ", "dim"), Span(common.name, "strong"), Span(f": {counts(runs)}", "dim"))
@@ -102,7 +105,7 @@ def together(runs: Sequence[Run], now: float) -> Verdict:
         runs = runs[:JUDGED]
         of = f"the {formats.thousands(JUDGED)} most urgent"
         all_of = f"All of {of}"
-    verdicts = [(run, judge(run, Recent(), now)) for run in runs]
+    verdicts = [(run, judge(run, Recent(read=False), now)) for run in runs]
     found: list[Answer] = []
     for at, question in enumerate(QUESTIONS):
         order = _ALARMING[question]
