@@ -178,7 +178,7 @@ def why(run: Run, now: float) -> str:
         case Status.PAUSED | Status.STOPPED:
             return _stopped(run)
         case Status.WAITING:
-            return _waiting(run)
+            return _waiting(run, now)
         case Status.PAUSING:
             return f"pausing: waits for {run.waits_for or _tool(run)}"
         case Status.STOPPING | Status.KILLING:
@@ -215,8 +215,8 @@ def _stopped(run: Run) -> str:
     return run.why if not word or first in run.why.lower() else f"{word}: {run.why}"
 
 
-def _waiting(run: Run) -> str:
-    until = f", until {formats.clock(run.due_at)}" if run.due_at else ""
+def _waiting(run: Run, now: float) -> str:
+    until = f", {'until' if run.due_at > now else 'was due'} {formats.clock(run.due_at)}" if run.due_at else ""
     said = run.why or (f"waits for {run.waits_for}" if run.waits_for else "waits")
     return f"{said}{until}"
 

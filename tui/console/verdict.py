@@ -14,6 +14,9 @@ from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, exceeded, spent, tigh
 QUIET_S = 300.0
 """Silence beyond this, with nothing in flight, is a question mark; twice this, in a tool, too."""
 
+OVERDUE_S = 5.0
+"""A wait that is over for so long is not said to end at a time that is past."""
+
 HELLO_S = 5.0
 """An agent that has not said hello after this is taken for one that does not use the SDK."""
 
@@ -87,7 +90,7 @@ def _stuck(run: Run, recent: Recent, now: float) -> Answer:
         case Status.NEEDS_REVIEW:
             return Answer("YES", _review(run))
         case Status.WAITING:
-            return Answer("WAITING", _wait(run))
+            return Answer("WAITING", _wait(run, now))
         case Status.PAUSING:
             return Answer("NO", f"On its way to a pause; waits for {_awaited(run, now)}.")
         case Status.STOPPING | Status.KILLING:
@@ -105,8 +108,10 @@ def _review(run: Run) -> str:
     return f"It waits for your answer: {run.why or 'see w'}."
 
 
-def _wait(run: Run) -> str:
+def _wait(run: Run, now: float) -> str:
     what = run.why or run.waits_for or "something outside"
+    if run.due_at and now - run.due_at > OVERDUE_S:
+        return f"{_sentence(what)} It was due to go on at {formats.clock(run.due_at)}, {formats.ago(now - run.due_at)}."
     if run.due_at:
         return f"{_sentence(what)} It goes on by itself at {formats.clock(run.due_at)}."
     return f"{_sentence(what)} It goes on by itself."

@@ -6,7 +6,7 @@ from typing import Any
 
 from store.records import Run
 from store.states import Status
-from tui.console.standing import spent, tightest
+from tui.console.standing import spent, tightest, why
 
 NOW = 10_000.0
 
@@ -24,6 +24,12 @@ def test_of_a_limit_of_time_only_the_time_is_used_in_which_it_went() -> None:
 
 def test_while_it_waits_no_time_is_used() -> None:
     assert spent(a_run(Status.WAITING, going_s=300), "wall_s", NOW) == 300
+
+
+def test_a_wait_does_not_end_at_a_time_that_is_past() -> None:
+    run = a_run(Status.WAITING, why="429 from erp", due_at=NOW)
+
+    assert ", until " in why(run, NOW - 10) and ", was due " in why(run, NOW + 10)
 
 
 def test_steps_are_counted_over_all_attempts_once_they_are_done() -> None:

@@ -276,6 +276,13 @@ SITUATIONS = (
         ("it can only be frozen",),
     ),
     Situation(
+        "waiting for longer than it was to",
+        a_run(Status.WAITING, why="429 from erp", due_at=NOW - 180, checkpoint=CHECKPOINT),
+        [],
+        ("WAITING", "HELD", "YES", "YES", "NO"),
+        ("It was due to go on at", "3 m 00 s ago."),
+    ),
+    Situation(
         "completed",
         a_run(Status.COMPLETED, reason=StopReason.COMPLETED, pid=None),
         [],

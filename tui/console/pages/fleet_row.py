@@ -91,6 +91,8 @@ def ticking(run: Run, now: float) -> tuple[str, ...]:
     """What of a line moves with the clock alone."""
     if run.status is Status.QUEUED:
         return (why(run, now),)
+    if run.status is Status.WAITING and run.due_at:
+        return quiet(run, now), elapsed(run, now), why(run, now)
     return quiet(run, now), elapsed(run, now)
 
 

@@ -66,7 +66,8 @@ def _why(group: Group, runs: Sequence[Run], now: float) -> str:
     match group.common.kind:
         case "dependency":
             due = min((run.due_at for run in runs if run.due_at), default=None)
-            return (f"next try {formats.clock(due)}: " if due else "") + f"{group.common.name} is down"
+            when = f"{'next try' if due > now else 'try was due'} {formats.clock(due)}: " if due else ""
+            return f"{when}{group.common.name} is down"
         case "reason":
             return why(runs[0], now)
     urgent = most_urgent(runs)

@@ -41,7 +41,7 @@ def no_match(query: str, width: int) -> list[Line]:
     return [*lines, line(Span("  Fields: status:  reason:  agent:", "dim"))]
 
 
-def banner(state: State, width: int) -> list[Line]:
+def banner(state: State, now: float, width: int) -> list[Line]:
     """A line that everybody must see before they read the rest; nothing where all is well."""
     if state.trouble and not state.empty:
         return [line("  ", Span(row, "needs")) for row in wrap(state.trouble, width - 4)[:2]]
@@ -55,10 +55,10 @@ def banner(state: State, width: int) -> list[Line]:
             said = f"The runtime is not running: {live} runs are shown as it left them; no action is let through. "
             said += "R starts it."
         return [line("  ", Span(row, "needs")) for row in wrap(said, width - 4)[:2]]
-    return _down(state, width)
+    return _down(state, now, width)
 
 
-def _down(state: State, width: int) -> list[Line]:
+def _down(state: State, now: float, width: int) -> list[Line]:
     """The dependency that most runs wait for."""
     waiting = {name: number for name, number in state.waiting_for().items() if number >= FOLD_FROM["dependency"]}
     if not waiting:
@@ -66,7 +66,8 @@ def _down(state: State, width: int) -> list[Line]:
     name = max(waiting, key=lambda cause: waiting[cause])
     due = min((run.due_at for run in state.model.runs.values() if run.dependency == name and run.due_at), default=None)
     text = f"{name} is down: {waiting[name]} runs wait, none of them spends."
-    text += f" Next try at {formats.clock(due)}, by one of them." if due else ""
+    if due:
+        text += f" Next try {'at' if due > now else 'was due at'} {formats.clock(due)}, by one of them."
     more = f" And {len(waiting) - 1} more." if len(waiting) > 1 else ""
     return [clip_line(line("  ◌ ", Span(text + more, "warn"), Span("   b: the breaker", "dim")), width)]
 

@@ -178,7 +178,7 @@ class FleetScreen(ConsoleScreen):
         return max(most, min(spare, height - 14))
 
     def _paint_banner(self) -> None:
-        self.query_one("#banner", Painted).show(banner(self.state, self.app.size.width))
+        self.query_one("#banner", Painted).show(banner(self.state, time.time(), self.app.size.width))
 
     def head(self, now: float, width: int) -> list[Line]:
         lines = fleet_head(self.state, now, width, self.app.size.height)
