@@ -133,7 +133,7 @@ class ActingScreen(Screen[None]):
         kept = await self.checkpoints(runs[0]) if len(runs) == 1 else []
         title = f"Resume {name(runs[0])} ?" if len(runs) == 1 else f"Resume {len(runs)} runs ?"
         body = partial(questions.resume, runs, time.time())
-        args = await self.ask(dialogs.AskResume(title, body, runs, kept))
+        args = await self.ask(dialogs.AskResume(title, body, runs, kept, self.picked_of(runs[0])))
         if isinstance(args, dict):
             self.console_app.send_many("resume", runs, **args)
 
@@ -162,8 +162,8 @@ class ActingScreen(Screen[None]):
 
     # --- fork
 
-    def fork_from(self, run: Run) -> CheckpointRef | None:
-        """The checkpoint that a fork begins from: the last one, where the screen lets nobody pick another."""
+    def picked_of(self, run: Run) -> CheckpointRef | None:
+        """The checkpoint to begin from: the last one, where the screen lets nobody pick another."""
         return run.checkpoint
 
     def action_fork(self) -> None:
@@ -172,7 +172,7 @@ class ActingScreen(Screen[None]):
     @work
     async def _fork(self) -> None:
         runs = self.willing("fork")
-        ref = self.fork_from(runs[0]) if runs else None
+        ref = self.picked_of(runs[0]) if runs else None
         if ref is None:
             return
         dialog = dialogs.AskFork(f"Fork {name(runs[0])} ?", partial(questions.fork, runs[0], ref, time.time()))

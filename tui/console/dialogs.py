@@ -256,12 +256,18 @@ class AskResume(Dialog):
     ]
 
     def __init__(
-        self, title: str, body: Callable[[int], list[Line]], runs: Sequence[Run], checkpoints: Sequence[CheckpointRef]
+        self,
+        title: str,
+        body: Callable[[int], list[Line]],
+        runs: Sequence[Run],
+        checkpoints: Sequence[CheckpointRef],
+        picked: CheckpointRef | None = None,
     ) -> None:
         super().__init__(title, lambda width: [*body(width), *self._choices()])
         self._runs = runs
         self._checkpoints = list(reversed(checkpoints))
-        self._picked = 0
+        numbers = [ref.number for ref in self._checkpoints]
+        self._picked = numbers.index(picked.number) if picked is not None and picked.number in numbers else 0
         one = runs[0] if len(runs) == 1 else None
         self._choosing = one is not None and not one.held and not one.frozen and len(self._checkpoints) > 1
         self._over = _exceeded(one) if one is not None else {}

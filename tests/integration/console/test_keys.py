@@ -859,3 +859,34 @@ async def test_no_answer_of_a_dialog_is_hidden_in_a_small_terminal(recorded: Fle
         await console.sees("[ l  leave it ]", "d  it happened", "s  it did not", "x  kill…")
         await console.press("escape", "space", "space", "x")
         await console.sees("Type 2 to kill them:", "ticket-mailer 7d10be", "esc  keep them")
+
+
+async def test_resume_from_the_checkpoints_begins_at_the_picked_one(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="lead-enricher") as console:
+        await console.sees("BUDGET_EXCEEDED")
+        await console.press("c")
+        await console.sees("content of checkpoint 6")
+        await console.press("down", "down")
+        await console.sees("content of checkpoint 4")
+        await console.press("r")
+        await console.sees("checkpoint 4 “company 20”, step 20")
+        await console.press("enter")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked[0][3]["checkpoint"] == 4
+
+
+async def test_the_checkpoints_of_a_run_that_is_killed_are_not_shown_any_more(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="lead-enricher") as console:
+        await console.sees("BUDGET_EXCEEDED")
+        await console.press("c")
+        await console.sees("content of checkpoint 6")
+        await console.press("down")
+        recorded.move("c41f02", Status.KILLING, "killed by mira")
+        recorded.move("c41f02", Status.KILLED, "killed by mira", reason="USER_KILLED", why="killed by mira")
+        recorded.journal.drop_active_state("c41f02")
+        recorded.flush()
+        await console.sees("no checkpoints")
+        await console.until(lambda: "content of checkpoint" not in console.text)

@@ -83,6 +83,11 @@ class CheckpointsScreen(SearchingScreen):
             if view.index != index:
                 view.select(index)
             self._paint_content()
+        elif self._picked is not None:
+            # The run was killed: what it kept is deleted.
+            self._picked = None
+            self._kept.clear()
+            self.query_one("#content", LinesView).show([])
 
     @work(exclusive=True, group="list")
     async def _read_list(self, run: str) -> None:
@@ -99,8 +104,9 @@ class CheckpointsScreen(SearchingScreen):
         self.rebuild()
 
     def on_lines_view_moved(self, event: LinesView.Moved) -> None:
-        if event.view.id == "list" and self._refs:
-            self._picked = list(reversed(self._refs))[event.index].number
+        # Told late: the list may be a shorter one by now.
+        if event.view.id == "list" and event.index < len(self._refs):
+            self._picked = self._refs[-1 - event.index].number
             self._paint_content()
 
     def _paint_content(self) -> None:
@@ -150,7 +156,7 @@ class CheckpointsScreen(SearchingScreen):
     def build(self, run: Run, now: float, width: int) -> list[Line]:
         return []
 
-    def fork_from(self, run: Run) -> CheckpointRef | None:
+    def picked_of(self, run: Run) -> CheckpointRef | None:
         return next((ref for ref in self._refs if ref.number == self._picked), None)
 
     def action_other(self) -> None:
