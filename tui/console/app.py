@@ -39,11 +39,13 @@ from tui.console.screens.run_page import RunScreen
 from tui.console.standing import needs_you, order_key, standing
 from tui.console.state import WINDOW_EVENTS, Note, State, Window
 from tui.console.themes import DARK, LIGHT
-from tui.supervisor import Supervisor
+from tui.supervisor import STARTS_RUNTIME, Supervisor
 
 RECALLED = 6
 NEEDS_ME = "needs:me"
 """The filter that lists what waits for a person."""
+LEAVE_S = 15.0
+"""So long a runtime that was told to end is waited for."""
 LOOK_AROUND_S = 5
 """How often the day's cost and the disk are looked at."""
 LOOK_AFTER_S = 0.06
@@ -367,6 +369,8 @@ class ConsoleApp(App[int]):
         self._say_outcome(asked, text, not refused)
 
     async def _answer(self, kind: str, run: str, attempt: int | None, args: dict[str, Any]) -> tuple[bool, str]:
+        if kind not in STARTS_RUNTIME and not self.state.home.runtime_alive():
+            return False, "no runtime is running; R in the list starts one"
         try:
             answer = await self.supervisor.submit(kind, run, attempt=attempt, **args)
         except AgentwatchError as error:
@@ -431,9 +435,12 @@ class ConsoleApp(App[int]):
         if not await self.push_screen_wait(AskLeave("Stop everything ?", lambda width: questions.leave(live, width))):
             return
         if await self._send("stop_runtime", "", None, {"timeout_s": 10.0}):
-            for _ in range(150):
-                if not self.state.home.runtime_alive():
-                    break
+            deadline = time.monotonic() + LEAVE_S
+            while self.state.home.runtime_alive():
+                if time.monotonic() > deadline:
+                    self.state.note("The runtime has not ended yet: q leaves all the same.", "needs")
+                    self.state_changed()
+                    return
                 await asyncio.sleep(0.1)
             self.exit(0)
 

@@ -890,3 +890,23 @@ async def test_the_checkpoints_of_a_run_that_is_killed_are_not_shown_any_more(
         recorded.flush()
         await console.sees("no checkpoints")
         await console.until(lambda: "content of checkpoint" not in console.text)
+
+
+async def test_without_a_runtime_pause_says_what_starts_one(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(alive=False, select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("p")
+        await console.sees("pause crm-writer 81b3fe: refused, no runtime is running; R in the list starts one")
+
+
+async def test_a_runtime_that_does_not_end_is_not_left_in_silence(
+    recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.console.app.LEAVE_S", 0.1)
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        await console.press("Q")
+        await console.sees("Stop everything ?")
+        await console.press("y")
+        await console.sees("The runtime has not ended yet: q leaves all the same.")
+        assert [kind for kind, *_ in console.asked] == ["stop_runtime"]
