@@ -284,6 +284,8 @@ def _resume(run: Run, now: float) -> Answer:
         questions = max(1, len(run.in_flight))
         where = f"Goes on at step {run.step}, where it waits" if run.pid is not None else _from(run)
         return Answer("ASK", f"{where}, after you answer {formats.plural(questions, 'question')}.")
+    if run.status is Status.QUEUED and run.checkpoint is None:
+        return Answer("NOT YET", "It has not begun.")
     if run.resumable:
         return _resume_now(run, now)
     if run.status in (Status.STOPPING, Status.KILLING):

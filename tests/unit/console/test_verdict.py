@@ -331,3 +331,9 @@ def test_every_answer_has_a_word_and_a_sentence(status: Status, reason: StopReas
     for answer in told:
         assert answer.word in {"YES", "NO", "HELD", "WAITING", "ASK", "NOT YET", "UNKNOWN", "PAUSED", "n/a"}
         assert answer.figures.endswith((".", "?", "!"))
+
+
+def test_a_queued_run_is_not_said_to_have_a_process() -> None:
+    answer = verdict(a_run(Status.QUEUED, pid=None, sdk=False, started_at=None), [], NOW).resume
+
+    assert answer == ("NOT YET", "It has not begun.")
