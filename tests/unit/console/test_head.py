@@ -70,3 +70,13 @@ def test_a_message_that_is_far_too_long_is_cut_with_a_mark() -> None:
     rows = messages([Note(NOW, "no " * 200, "needs")], NOW, 60, 3)
 
     assert len(rows) == 3 and text_of(rows[-1]).endswith("…")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160])
+def test_the_head_of_a_page_says_which_page_it_is(home: Home, width: int) -> None:
+    state = a_state(home, Status.RUNNING)
+    state.disk_free, state.policy_version = 0.31, 7
+
+    said = text_of(page_head(state, ["fix-flaky-ci 3f9a1c", "checkpoints"], NOW, width)[0])
+
+    assert "›  checkpoints" in said and "runtime ●" in said

@@ -24,29 +24,30 @@ _REST_WORDS = ("completed", "stopped", "killed")
 
 def crumb(state: State, trail: Iterable[str], now: float, width: int) -> Line:
     """The first line: where one is, and how fresh what is shown is."""
-    left: list[Line] = [line(Span(" agentwatch", "strong"))]
-    if width >= 100:
-        left.append(line(Span(state.host, "dim")))
     names = [line(name) for name in trail]
-    if names:
-        left.append(joined(([line(Span("›", "dim")), *_between(names)]), "  "))
-    right = [_runtime(state, width)]
+    program = [line(Span(" agentwatch", "strong"))]
     if width >= 100:
-        right.append(_tail(state))
-        right += _around(state)
-    elif _lags(state):
-        right.append(_tail(state))
-    right.append(line(Span(_clock(now, width), "dim")))
-    return spread(joined(left, "  "), line(joined(right), " "), width)
-
-
-def _between(names: list[Line]) -> list[Line]:
-    parts: list[Line] = []
-    for name in names:
-        if parts:
-            parts.append(line(Span("›", "dim")))
-        parts.append(name)
-    return parts
+        program.append(line(Span(state.host, "dim")))
+    vital = [_runtime(state, width)]
+    if width >= 100 or _lags(state):
+        vital.append(_tail(state))
+    clock = line(Span(_clock(now, width), "dim"))
+    # Where one is counts for more than how full the disk is.
+    ways = (
+        (program, names, [*vital, *(_around(state) if width >= 100 else []), clock]),
+        (program, names, [*vital, clock]),
+        (program[:1], names, [*vital, clock]),
+        ([], names, [*vital, clock]),
+        ([], names, vital),
+        ([], names[-1:], vital),
+    )
+    for parts, named, right in ways:
+        steps = [part for name in named for part in (line(Span("›", "dim")), name)]
+        left = line("" if parts else " ", joined([*parts, *steps], "  "))
+        end = line(joined(right), " ")
+        if not names or width_of(left) + width_of(end) < width:
+            break
+    return spread(left, end, width)
 
 
 def _clock(now: float, width: int) -> str:
