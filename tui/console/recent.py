@@ -12,6 +12,9 @@ from store.events import Kind
 from store.records import Event
 from tui.console.telling import failure, signature
 
+POLL_GAP_S = 60.0
+"""As the rule of loops has it where no policy says otherwise."""
+
 
 class Recent(msgspec.Struct):
     """Figures over a window of events."""
@@ -54,6 +57,14 @@ class Looking:
         self.began: dict[str, float] = {}
         self.seen: set[str] = set()
         self.last = ""
+        self.polls: set[str] = set()
+        """Ids of calls that were declared to ask again and again."""
+        self.apart: set[str] = set()
+        """Ids of calls that came so long after the one before, with no model asked, that they wait for something."""
+        self.ended_at: float | None = None
+        self.asked_at = float("-inf")
+        self.accepted: set[str] = set()
+        """Repetitions that a person said are fine."""
         self.durations: dict[str, list[float]] = {}
         self.step = 0
         self.barren = 0
@@ -82,6 +93,10 @@ class Looking:
         ident = str(event.body.get("id"))
         self.args[ident] = event.body.get("args")
         self.began[ident] = event.at
+        if event.body.get("poll"):
+            self.polls.add(ident)
+        elif self.ended_at is not None and event.at - self.ended_at >= POLL_GAP_S and self.asked_at < self.ended_at:
+            self.apart.add(ident)
 
     def action_end(self, event: Event) -> None:
         body = event.body
@@ -97,13 +112,18 @@ class Looking:
         ok = body.get("ok", True)
         mark = signature(tool, self.args.pop(ident), body.get("result") if ok else failure(body))
         step = body.get("step") if isinstance(body.get("step"), int) else self.step
-        if mark == self.last:
+        fine = ident in self.polls or mark in self.accepted
+        self.ended_at = event.at
+        if fine or ident in self.apart:
+            # As for the rule of loops: it is no repetition, and ends one.
+            self.last, self.found.repeats = "", 0
+        elif mark == self.last:
             self.found.repeats += 1
         else:
             self.last, self.found.repeats = mark, 1
             self.found.repeated_tool, self.found.repeats_from_step = tool, step or 0
         if mark in self.seen or not ok:
-            self.repeated_answers += 1
+            self.repeated_answers += not fine
         else:
             self.news(event)
         self.seen.add(mark)
@@ -126,6 +146,7 @@ class Looking:
             found.new_per_step[-1] += 1
 
     def usage(self, event: Event) -> None:
+        self.asked_at = event.at
         self.use(event, event.body)
 
     def use(self, event: Event, body: dict[str, Any]) -> None:
@@ -134,6 +155,10 @@ class Looking:
         self.found.cost_since += body.get("cost_usd") or 0.0
         if self.found.tokens_per_step:
             self.found.tokens_per_step[-1] += tokens
+
+    def accept(self, event: Event) -> None:
+        if self.last:
+            self.accepted.add(self.last)
 
     def status(self, event: Event) -> None:
         if event.body.get("to") in ("paused", "stopped") and event.body.get("reason"):
@@ -151,4 +176,5 @@ _HANDLERS: dict[str, Callable[[Looking, Event], None]] = {
     Kind.PROGRESS: Looking.progress,
     Kind.USAGE: Looking.usage,
     Kind.STATUS: Looking.status,
+    Kind.ACCEPTED: Looking.accept,
 }

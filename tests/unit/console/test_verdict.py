@@ -337,3 +337,40 @@ def test_a_queued_run_is_not_said_to_have_a_process() -> None:
     answer = verdict(a_run(Status.QUEUED, pid=None, sdk=False, started_at=None), [], NOW).resume
 
     assert answer == ("NOT YET", "It has not begun.")
+
+
+def test_a_call_that_is_declared_to_ask_again_and_again_is_no_loop() -> None:
+    journal = Journal()
+    for step in range(1, 8):
+        journal.add(Kind.STEP_BEGIN, n=step)
+        journal.add(Kind.ACTION_BEGIN, id=f"a{step}", tool="job_state", args={"id": 7}, poll=True)
+        journal.add(Kind.ACTION_END, id=f"a{step}", tool="job_state", step=step, ok=True, result="running")
+
+    answers = verdict(a_run(), journal.events, NOW)
+
+    assert (answers.stuck.word, answers.terminate.word) == ("NO", "NO")
+
+
+def test_a_call_that_comes_again_after_a_long_while_without_a_model_is_no_loop() -> None:
+    journal = Journal()
+    journal.at = NOW - 600
+    for step in range(1, 8):
+        journal.add(Kind.ACTION_BEGIN, id=f"a{step}", tool="job_state", args={"id": 7})
+        journal.add(Kind.ACTION_END, id=f"a{step}", tool="job_state", ok=True, result="running")
+        journal.at += 70
+
+    assert verdict(a_run(), journal.events, NOW).stuck.word == "NO"
+
+
+def test_a_repetition_that_a_person_accepted_is_no_loop_any_more() -> None:
+    journal = Journal()
+    for step in range(1, 6):
+        journal.call(step, "Bash", {"command": "make"}, "nothing to be done")
+    assert verdict(a_run(), journal.events, NOW).stuck.word == "YES"
+
+    journal.add(Kind.ACCEPTED, signature="loop:1", by="mira")
+    journal.add(Kind.STATUS, **{"from": "paused", "to": "running"})
+    for step in range(6, 11):
+        journal.call(step, "Bash", {"command": "make"}, "nothing to be done")
+
+    assert verdict(a_run(), journal.events, NOW).stuck.word == "NO"
