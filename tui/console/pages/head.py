@@ -33,7 +33,7 @@ def crumb(state: State, trail: Iterable[str], now: float, width: int) -> Line:
         vital.append(_tail(state))
     clock = line(Span(_clock(now, width), "dim"))
     # Where one is counts for more than how full the disk is.
-    ways = (
+    ways: tuple[tuple[list[Line], list[Line], list[Line]], ...] = (
         (program, names, [*vital, *(_around(state) if width >= 100 else []), clock]),
         (program, names, [*vital, clock]),
         (program[:1], names, [*vital, clock]),
