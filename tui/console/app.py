@@ -252,7 +252,8 @@ class ConsoleApp(App[int]):
     def _tell_rest(self, run: Run, to: str, said: str, at: float) -> None:
         word = "needs you" if to == "needs_review" else to
         loud = to == "needs_review" or (to in ("paused", "stopped") and needs_you(run))
-        self.state.note(f"{run.agent} {word}{f': {said}' if said else ''}", "call" if loud else "", run.run, at)
+        whose = name(run) if self.state.model.runs_of[run.agent] > 1 else run.agent
+        self.state.note(f"{whose} {word}{f': {said}' if said else ''}", "call" if loud else "", run.run, at)
 
     def _tell(self, events: list[Event]) -> None:
         """Notes for what a person would want to have seen; what is only a step on the way is left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -104,6 +105,8 @@ class FleetModel:
         self._commons: dict[str, Common] = {}
         self._agents: frozenset[str] = frozenset()
         """Those whose runs stand together."""
+        self.runs_of: Counter[str] = Counter()
+        """How many runs there are of each agent."""
         self._tallied: dict[str, tuple[str, float, int]] = {}
 
     def load(self, runs: Iterable[Run]) -> None:
@@ -111,6 +114,7 @@ class FleetModel:
         self.runs = {run.run: run for run in runs}
         self.counts, self.cost_usd, self.tokens = {}, 0.0, 0
         self._tallied.clear()
+        self.runs_of.clear()
         for run in self.runs.values():
             self._tally(run)
         self.marks &= self.runs.keys()
@@ -236,6 +240,8 @@ class FleetModel:
 
     def _tally(self, run: Run) -> None:
         """Keep the totals right without going through all runs for each change."""
+        if run.run not in self._tallied:
+            self.runs_of[run.agent] += 1
         word = _counted_as(run)
         before, cost, tokens = self._tallied.get(run.run, ("", 0.0, 0))
         self._tallied[run.run] = (word, run.cost_usd, run.input_tokens + run.output_tokens)

@@ -910,3 +910,15 @@ async def test_a_runtime_that_does_not_end_is_not_left_in_silence(
         await console.press("y")
         await console.sees("The runtime has not ended yet: q leaves all the same.")
         assert [kind for kind, *_ in console.asked] == ["stop_runtime"]
+
+
+async def test_a_message_says_which_run_of_an_agent_it_is_about(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.sees("ticket-mailer")
+        script = recorded.script("d0ff11", "slack-digest", "Digest for #ops", 5)
+        script.start()
+        script.move(Status.KILLING, "killed by mira")
+        script.move(Status.KILLED, "killed by mira", reason="USER_KILLED", why="killed by mira")
+        recorded.flush()
+
+        await console.sees("slack-digest d0ff11 killed: killed by mira")
