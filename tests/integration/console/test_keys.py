@@ -922,3 +922,19 @@ async def test_a_message_says_which_run_of_an_agent_it_is_about(recorded: FleetM
         recorded.flush()
 
         await console.sees("slack-digest d0ff11 killed: killed by mira")
+
+
+async def test_while_words_are_typed_the_bottom_line_names_the_keys_that_are_keys(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("x kill…")
+        await console.press("slash")
+        await console.sees("enter to the list", "esc clear the filter")
+        assert "x kill…" not in console.text
+        await console.press("escape")
+        await console.sees("x kill…")
+        await console.press("l", "slash")
+        await console.sees("enter next place", "esc leave the search")
+        await console.press("escape")
+        await console.sees("W wrap")
