@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from tui.console.acting import ActingScreen
 from tui.console.can import refusal
@@ -68,6 +69,16 @@ class ConsoleScreen(ActingScreen):
             )
         return shown
 
+    def typing_keys(self) -> list[Key]:
+        """The keys that work while words are typed."""
+        return []
+
+    def on_descendant_focus(self) -> None:
+        self.paint_frame()
+
+    def on_descendant_blur(self) -> None:
+        self.paint_frame()
+
     def paint_frame(self) -> None:
         """Paint head, messages and keys."""
         if not self.alive:
@@ -77,7 +88,8 @@ class ConsoleScreen(ActingScreen):
         self.query_one("#head", Painted).show(self.head(now, width))
         lines = messages(self.state.notes, now, width, MESSAGE_ROWS if self.app.size.height >= ROOMY else 1)
         self.query_one("#messages", Painted).show(lines if self.app.size.height < 30 else [rule(EMPTY, width), *lines])
-        line = key_line(self.own_keys(), width)
+        # Where words are typed, the letters are no keys.
+        line = key_line(self.typing_keys() if isinstance(self.focused, Input) else self.own_keys(), width)
         self.query_one("#keys", Painted).show([rule(EMPTY, width), line] if self.app.size.height >= 20 else [line])
 
     def head(self, now: float, width: int) -> list[Line]:

@@ -261,6 +261,9 @@ class FleetScreen(ConsoleScreen):
             self._model.order_by(event.column)
             self.table.load()
 
+    def typing_keys(self) -> list[Key]:
+        return [Key("enter", "to the list", ""), Key("esc", "clear the filter", "screen.clear")]
+
     def _of_several(self) -> str:
         """Why there is no page of the line that the cursor is on; empty where it is one run."""
         group = self._model.groups.get(self.table.selected or "")

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from tui.console.lines import Line
 from tui.console.pages.entries import marked
+from tui.console.pages.keys import Key
 from tui.console.screens.base import key
 from tui.console.screens.run_page import RunScreen
 from tui.console.state import Note
@@ -42,6 +43,9 @@ class SearchingScreen(RunScreen):
     def paint_sought(self) -> None:
         """Paint the view that is searched."""
         raise NotImplementedError
+
+    def typing_keys(self) -> list[Key]:
+        return [Key("enter", "next place", "screen.found(1)"), Key("esc", "leave the search", "screen.back")]
 
     def search_box(self) -> Input:
         """The line to type in, for the screen to lay out."""
