@@ -87,13 +87,14 @@ def paint_head(columns: list[Column], sort: str, reverse: bool) -> Line:
     return tuple(spans)
 
 
-def ticking(run: Run, now: float) -> tuple[str, ...]:
-    """What of a line moves with the clock alone."""
+def ticking(run: Run, now: float) -> dict[str, str]:
+    """What of a line moves with the clock alone, by column."""
     if run.status is Status.QUEUED:
-        return (why(run, now),)
+        return {"why": why(run, now)}
+    moves = {"quiet": quiet(run, now), "tool": elapsed(run, now)}
     if run.status is Status.WAITING and run.due_at:
-        return quiet(run, now), elapsed(run, now), why(run, now)
-    return quiet(run, now), elapsed(run, now)
+        moves["why"] = why(run, now)
+    return moves
 
 
 def quiet(run: Run, now: float) -> str:
