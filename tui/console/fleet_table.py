@@ -52,6 +52,13 @@ class FleetTable(Toned, ScrollView, can_focus=True):
     class Opened(Message):
         """A run was clicked twice."""
 
+    class Stuck(Message):
+        """There is nothing to fold or to unfold on the line of the cursor; what it is, if it is a group's."""
+
+        def __init__(self, how: str) -> None:
+            super().__init__()
+            self.how = how
+
     class HeadClicked(Message):
         """The head of a column was clicked."""
 
@@ -232,11 +239,15 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         group = self.model.group_of(self.selected or "")
         if group is not None and not group.folded:
             self.toggle_fold(group.key)
+        elif self.selected is not None:
+            self.post_message(self.Stuck("folded already" if group is not None else ""))
 
     def action_unfold(self) -> None:
-        group = self.model.groups.get(self.selected or "")
+        group = self.model.group_of(self.selected or "")
         if group is not None and group.folded:
             self.toggle_fold(group.key)
+        elif self.selected is not None:
+            self.post_message(self.Stuck("unfolded already" if group is not None else ""))
 
     def toggle_fold(self, key: str) -> None:
         """Unfold a group, or fold it; the cursor stays with it."""

@@ -938,3 +938,18 @@ async def test_while_words_are_typed_the_bottom_line_names_the_keys_that_are_key
         await console.sees("enter next place", "esc leave the search")
         await console.press("escape")
         await console.sees("W wrap")
+
+
+async def test_where_nothing_can_be_folded_the_keys_say_so(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("right")
+        await console.sees("This line is one run, and in no group that could be folded.")
+        await console.press("a")
+        console.app.fleet_screen.table.select("c41f02")
+        console.app.fleet_screen.table.select(console.app.state.model.keys[2])
+        await console.sees("enter unfold")
+        await console.press("left")
+        await console.sees("This group is folded already.")
+        await console.press("right", "down", "right")
+        await console.sees("This group is unfolded already.")

@@ -260,6 +260,14 @@ class FleetScreen(ConsoleScreen):
         if event.column in SORTS:
             self._model.order_by(event.column)
             self.table.load()
+        elif event.column == "why":
+            self.state.note("The list has no order by why: reason: in the filter lists one reason.", "warn")
+            self.paint_frame()
+
+    def on_fleet_table_stuck(self, event: FleetTable.Stuck) -> None:
+        one = "This line is one run, and in no group that could be folded."
+        self.state.note(f"This group is {event.how}." if event.how else one, "warn")
+        self.paint_frame()
 
     def typing_keys(self) -> list[Key]:
         return [Key("enter", "to the list", ""), Key("esc", "clear the filter", "screen.clear")]
