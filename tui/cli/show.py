@@ -22,7 +22,7 @@ from tui.cli.words import checkpoint_name, clock_ms, limit, moment, progress, sh
 from tui.console import formats, standing
 from tui.console.doubts import doubts as questions
 from tui.console.telling import Story, brief, brief_result, call
-from tui.console.verdict import verdict
+from tui.console.verdict import sentence, verdict
 from tui.plain import plain
 
 LABEL = 12
@@ -105,7 +105,7 @@ class Page:
         for question, answer in verdict(self.run, self.events[-RECENT:], self.now).rows():
             figures = _KEY.sub("", plain(answer.figures)).strip()
             word = "Not applicable" if answer.word == "n/a" else answer.word.capitalize()
-            yield from labelled(question, [f"{word}. {figures[:1].upper()}{figures[1:]}".rstrip()], colon="")
+            yield from labelled(question, [f"{word}. {sentence(figures)}".rstrip()], colon="")
 
     def doing(self) -> list[str]:
         run = self.run

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.records import Event, Run
-from store.states import FINAL, Status, StopReason
+from store.states import Status, StopReason
 from tui.console import formats
 from tui.console.recent import Recent, look
-from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, exceeded, spent, tightest
+from tui.console.standing import BUDGET_WORDS, exceeded, spent, tightest
+from tui.console.terminating import terminate
 
 QUIET_S = 300.0
 """Silence beyond this, with nothing in flight, is a question mark; twice this, in a tool, too."""
@@ -60,7 +61,7 @@ def judge(run: Run, recent: Recent, now: float) -> Verdict:
         progress=_progress(run, recent, now),
         pause=_pause(run, now),
         resume=_resume(run, now),
-        terminate=_terminate(run, recent, now),
+        terminate=Answer(*terminate(run, recent, now)),
     )
 
 
@@ -111,10 +112,10 @@ def _review(run: Run) -> str:
 def _wait(run: Run, now: float) -> str:
     what = run.why or run.waits_for or "something outside"
     if run.due_at and now - run.due_at > OVERDUE_S:
-        return f"{_sentence(what)} It was due to go on at {formats.clock(run.due_at)}, {formats.ago(now - run.due_at)}."
+        return f"{sentence(what)} It was due to go on at {formats.clock(run.due_at)}, {formats.ago(now - run.due_at)}."
     if run.due_at:
-        return f"{_sentence(what)} It goes on by itself at {formats.clock(run.due_at)}."
-    return f"{_sentence(what)} It goes on by itself."
+        return f"{sentence(what)} It goes on by itself at {formats.clock(run.due_at)}."
+    return f"{sentence(what)} It goes on by itself."
 
 
 def _awaited(run: Run, now: float) -> str:
@@ -131,7 +132,7 @@ def _at_rest(run: Run, now: float) -> Answer:
             return Answer("PAUSED", f"Paused {run.why.removeprefix('paused ')}{since}.")
         return Answer("PAUSED", f"Paused by hand{since}{'' if not run.why else ': ' + run.why}.")
     said = run.evidence.get("summary") or run.why or run.reason
-    return Answer("YES", _sentence(str(said)))
+    return Answer("YES", sentence(str(said)))
 
 
 def _live(run: Run, recent: Recent, now: float) -> Answer:
@@ -142,7 +143,7 @@ def _live(run: Run, recent: Recent, now: float) -> Answer:
             f"{_since_step(recent.repeats_from_step)}.",
         )
     if run.warned is not None:
-        return Answer("YES", _sentence(f"{run.warned.summary} ({formats.ago(now - run.warned.at)})"))
+        return Answer("YES", sentence(f"{run.warned.summary} ({formats.ago(now - run.warned.at)})"))
     quiet = now - run.last_event_at
     if run.in_flight:
         return _in_tool(run, recent, now)
@@ -353,53 +354,6 @@ def _over(run: Run) -> str:
     return f"{formats.count(used)} of {formats.count(limit)} {BUDGET_WORDS.get(name, name)} are used up"
 
 
-# --- should I terminate it?
-
-
-def _terminate(run: Run, recent: Recent, now: float) -> Answer:
-    if run.status in FINAL:
-        return Answer("n/a", "It is over.")
-    if run.status is Status.NEEDS_REVIEW:
-        return Answer("NO", "Answer its question (d): everything else is kept.")
-    if run.status in (Status.STOPPING, Status.KILLING):
-        return Answer("n/a", "It is ending.")
-    if run.resumable:
-        return _terminate_rested(run, recent)
-    if run.status is Status.WAITING:
-        return Answer("NO", "Nothing is lost by waiting. p pauses it.")
-    if recent.repeats >= 3 or recent.stale_steps >= 5:
-        return Answer("NOT YET", "Pause it first (p): that keeps everything and stops the spending.")
-    near = tightest(run, now)
-    if near is not None and near[1] >= NEAR_LIMIT:
-        word = BUDGET_WORDS.get(near[0], near[0])
-        return Answer("NO", f"{formats.percent(near[1])}% of its {word} is used; the limit holds it by itself.")
-    return Answer("NO", "Nothing speaks for it.")
-
-
-def _terminate_rested(run: Run, recent: Recent) -> Answer:
-    again = recent.stops.count(str(run.reason)) if run.reason else 0
-    match run.reason:
-        case StopReason.USER_PAUSED | None:
-            return Answer("NO", "It costs nothing while paused; r lets it go on.")
-        case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS if again >= 2:
-            return Answer("YES", f"It was stopped for the same reason {again} times, resumed in between.")
-        case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS:
-            return Answer("NOT YET", "Resume with a note first (r); kill only if it comes back.")
-        case StopReason.BUDGET_EXCEEDED if recent.stale_steps >= 3:
-            return Answer(
-                "ASK", f"Raise the limit (r) only if you trust it: nothing new for {recent.stale_steps} steps."
-            )
-        case StopReason.BUDGET_EXCEEDED if run.evidence.get("scope"):
-            return Answer("NO", "It was getting on; the limit is common to several runs.")
-        case StopReason.BUDGET_EXCEEDED:
-            return Answer("NO", "It was getting on: raise the limit (r).")
-        case StopReason.AGENT_CRASHED | StopReason.AGENT_FAILED if again >= 3:
-            return Answer("ASK", f"It ended like this {again} times. Read its log (l) before another try.")
-        case StopReason.AGENT_CRASHED | StopReason.AGENT_FAILED:
-            return Answer("NOT YET", "Read its log (l), then resume (r).")
-    return Answer("NOT YET", "Resume it (r); it costs nothing while it rests.")
-
-
 # --- words
 
 
@@ -409,10 +363,11 @@ def _since_step(step: int) -> str:
 
 def _joined(*parts: str) -> str:
     said = "; ".join(part for part in parts if part)
-    return _sentence(said) if said else ""
+    return sentence(said) if said else ""
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """`text` with a capital, unless it begins with the name of a tool, and a full stop."""
     text = text.strip()
     if not text:
         return ""
@@ -421,4 +376,4 @@ def _sentence(text: str) -> str:
     return head + ("" if text[-1] in ".!?…”" else ".")
 
 
-__all__ = ["QUESTIONS", "Answer", "Verdict", "judge", "observed", "verdict"]
+__all__ = ["QUESTIONS", "Answer", "Verdict", "judge", "observed", "sentence", "verdict"]

@@ -9,7 +9,7 @@ import pytest
 from store.events import Kind
 from store.records import CheckpointRef, Event, Pending, Run, Warned
 from store.states import Status, StopReason
-from tui.console.verdict import verdict
+from tui.console.verdict import sentence, verdict
 
 NOW = 10_000.0
 
@@ -204,7 +204,11 @@ SITUATIONS = (
         loop(checkpoint=CHECKPOINT),
         repeating(5),
         ("YES", "NO", "PAUSED", "YES", "NOT YET"),
-        ("The same call gave the same result 5 times in a row.", "spent since:", "Resume with a note first"),
+        (
+            "The same call gave the same result 5 times in a row.",
+            "spent since:",
+            "Suggest: resume with a note (r), because it got somewhere until step 17",
+        ),
     ),
     Situation(
         "paused by the loop rule again",
@@ -245,14 +249,14 @@ SITUATIONS = (
         over_budget({"figures": {"cost_usd of all runs": "$9.00 of $9.00"}, "scope": "home_budget"}),
         advancing(),
         ("YES", "NO", "PAUSED", "ASK", "NO"),
-        ("Once [home_budget] is raised in its policy.", "the limit is common to several runs"),
+        ("Once [home_budget] is raised in its policy.", "raise the limit that it shares with others"),
     ),
     Situation(
         "crashed",
         a_run(Status.STOPPED, reason=StopReason.AGENT_CRASHED, why="exit code 1", pid=None),
         advancing(),
         ("YES", "NO", "n/a", "YES", "NOT YET"),
-        ("Exit code 1.", "No checkpoint: it begins again from step 1", "Read its log"),
+        ("Exit code 1.", "No checkpoint: it begins again from step 1", "read its log"),
     ),
     Situation(
         "in doubt",
@@ -374,3 +378,15 @@ def test_a_repetition_that_a_person_accepted_is_no_loop_any_more() -> None:
         journal.call(step, "Bash", {"command": "make"}, "nothing to be done")
 
     assert verdict(a_run(), journal.events, NOW).stuck.word == "NO"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("its limit is reached", "Its limit is reached."),
+        ("build_status was called 5 times.", "build_status was called 5 times."),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_unless_it_begins_with_a_tool(text: str, said: str) -> None:
+    assert sentence(text) == said
