@@ -18,6 +18,7 @@ from tui.console import dialogs
 from tui.console.can import name, refusal
 from tui.console.doubts import doubts
 from tui.console.pages import questions
+from tui.console.standing import used_up
 from tui.console.verdict import observed
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class ActingScreen(Screen[None]):
         body = partial(questions.resume, runs, time.time())
         args = await self.ask(dialogs.AskResume(title, body, runs, kept, self.picked_of(runs[0])))
         if isinstance(args, dict):
-            self.console_app.send_many("resume", runs, **args)
+            limits = args.pop("limits", {})
+            self.console_app.send_many("resume", runs, own=partial(_raised, limits), **args)
 
     # --- kill
 
@@ -242,6 +244,12 @@ class ActingScreen(Screen[None]):
 def _pauses(run: Run | None) -> bool:
     """Whether a pause is asked for and not reached: forced after that, it would end a process that is held."""
     return run is not None and (run.status is Status.PAUSING or run.pause_asked)
+
+
+def _raised(limits: dict[str, float], run: Run) -> dict[str, Any]:
+    """What of `limits` a resume of `run` carries: only what it has used up is raised."""
+    mine = {budget: limits[budget] for budget in used_up(run) if budget in limits}
+    return {"limits": mine} if mine else {}
 
 
 def children_of(pid: int | None) -> list[str]:

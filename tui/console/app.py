@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -48,6 +48,8 @@ LEAVE_S = 15.0
 """So long a runtime that was told to end is waited for."""
 LOOK_AROUND_S = 5
 """How often the day's cost and the disk are looked at."""
+ASKED_AT_ONCE = 16
+"""So many requests wait for their answers at a time: each has a connection of its own."""
 LOOK_AFTER_S = 0.06
 """A run is read once the cursor has rested on it for so long."""
 
@@ -352,17 +354,29 @@ class ConsoleApp(App[int]):
         self._say_outcome(asked, f"{what}: {verb}{f', {said}' if said else ''}", applied)
         return applied
 
-    def send_many(self, kind: str, runs: Sequence[Run], **args: Any) -> None:
-        """Ask the runtime for the same of many; what came of it is one message, with the first refusal in it."""
-        if len(runs) == 1:
-            self.send(kind, runs[0].run, **args)
-        else:
-            self.run_worker(self._send_many(kind, runs, args))
+    def send_many(
+        self, kind: str, runs: Sequence[Run], *, own: Callable[[Run], dict[str, Any]] | None = None, **args: Any
+    ) -> None:
+        """Ask the runtime for the same of many; what came of it is one message, with the first refusal in it.
 
-    async def _send_many(self, kind: str, runs: Sequence[Run], args: dict[str, Any]) -> None:
+        `own` gives what is asked for one run alone.
+        """
+        asked_for = [args | (own(run) if own is not None else {}) for run in runs]
+        if len(runs) == 1:
+            self.send(kind, runs[0].run, **asked_for[0])
+        else:
+            self.run_worker(self._send_many(kind, runs, asked_for))
+
+    async def _send_many(self, kind: str, runs: Sequence[Run], asked_for: Sequence[dict[str, Any]]) -> None:
         what = f"{_VERBS.get(kind, kind)} {len(runs)} runs"
         asked = self._say_requested(what)
-        answers = await asyncio.gather(*(self._answer(kind, run.run, None, args) for run in runs))
+        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(run: Run, args: dict[str, Any]) -> tuple[bool, str]:
+            async with at_once:
+                return await self._answer(kind, run.run, None, args)
+
+        answers = await asyncio.gather(*(ask(run, args) for run, args in zip(runs, asked_for, strict=True)))
         refused = [f"{name(run)}: {said}" for run, (applied, said) in zip(runs, answers, strict=True) if not applied]
         text = f"{what}: {len(runs) - len(refused)} applied"
         if refused:

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from store.records import CheckpointRef, Run
 from tui.console.lines import EMPTY, Line, Span, cells, joined, line, width_of
-from tui.console.standing import BUDGET_WORDS, exceeded, spent
+from tui.console.standing import BUDGET_WORDS, used_up
 from tui.console.widgets.painted import Painted
 from tui.plain import plain
 
@@ -270,7 +270,11 @@ class AskResume(Dialog):
         self._picked = numbers.index(picked.number) if picked is not None and picked.number in numbers else 0
         one = runs[0] if len(runs) == 1 else None
         self._choosing = one is not None and not one.held and not one.frozen and len(self._checkpoints) > 1
-        self._over = _exceeded(one) if one is not None else {}
+        self._over: dict[str, float] = {}
+        """Limits that are used up, each with twice the highest one as a proposal."""
+        for run in runs:
+            for budget, limit in used_up(run).items():
+                self._over[budget] = max(self._over.get(budget, 0.0), 2 * limit)
 
     def _choices(self) -> list[Line]:
         if not self._choosing:
@@ -318,17 +322,6 @@ class AskResume(Dialog):
         if limits:
             args["limits"] = limits
         self.dismiss(args)
-
-
-def _exceeded(run: Run) -> dict[str, float]:
-    """Budgets that are used up, each with twice its limit as a proposal."""
-    now = run.rested_at or run.last_event_at
-    told = exceeded(run)
-    return {
-        budget: 2 * limit
-        for budget, limit in run.limits.items()
-        if budget in told or ((used := spent(run, budget, now)) is not None and used >= limit > 0)
-    }
 
 
 __all__ = ["Ask", "AskDoubt", "AskForce", "AskFork", "AskFreeze", "AskLeave", "AskMany", "AskNumber", "AskResume"]

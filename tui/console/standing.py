@@ -152,6 +152,16 @@ def exceeded(run: Run) -> dict[str, str]:
     return {name: str(figure) for name, figure in figures.items() if name in run.limits}
 
 
+def used_up(run: Run) -> dict[str, float]:
+    """The limits of its own that keep a run from going on, by budget."""
+    now, told = run.rested_at or run.last_event_at, exceeded(run)
+    return {
+        budget: limit
+        for budget, limit in run.limits.items()
+        if budget in told or ((used := spent(run, budget, now)) is not None and used >= limit > 0)
+    }
+
+
 def tightest(run: Run, now: float) -> tuple[str, float] | None:
     """The budget of which the largest share is used, and that share; None without limits."""
     shares = [

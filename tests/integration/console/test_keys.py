@@ -200,6 +200,20 @@ async def test_resume_of_what_spends_too_fast_offers_a_faster_pace(recorded: Fle
         assert console.asked == [("resume", "fa57ed", None, {"limits": {"tokens_per_minute": 200.0}})]
 
 
+async def test_resume_of_many_raises_the_limit_of_those_that_have_used_it_up(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="c41f02") as console:
+        await console.sees("BUDGET_EXCEEDED")
+        console.app.state.model.marks.update((LOOP, BUDGET))
+        await console.press("r")
+        await console.sees("Resume 2 runs ?", "1 of them has used up a limit", "limit, money")
+        await console.press("enter")
+        await console.until(lambda: len(console.asked) == 2)
+
+        assert {run: args for _, run, _, args in console.asked} == {LOOP: {}, BUDGET: {"limits": {"cost_usd": 10.0}}}
+
+
 async def test_escape_leaves_it_paused(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(select="fix-flaky-ci") as console:
         await console.sees("LOOP_DETECTED")

@@ -10,7 +10,7 @@ from tui.console.can import name
 from tui.console.doubts import Doubt
 from tui.console.lines import EMPTY, Line, Span, first, fit, line, wrap
 from tui.console.recent import Recent
-from tui.console.standing import BUDGET_WORDS, exceeded, spent
+from tui.console.standing import BUDGET_WORDS, exceeded, spent, used_up
 from tui.console.telling import brief, call
 
 LABEL = 13
@@ -180,7 +180,12 @@ def resume(runs: Sequence[Run], now: float, width: int) -> list[Line]:
     if len(runs) > 1:
         held = sum(run.held for run in runs)
         text = f"{held} go on where they wait, {len(runs) - held} from their last checkpoint in a new process."
-        return say(text, width)
+        over = sum(bool(used_up(run)) for run in runs)
+        if not over:
+            return say(text, width)
+        have = "has" if over == 1 else "have"
+        raised = f"{over} of them {have} used up a limit: it is raised for these alone."
+        return [*say(text, width), *say(raised, width), EMPTY]
     run = runs[0]
     lines = say(_where(run), width)
     if run.why or run.reason:
