@@ -23,33 +23,31 @@ from store.errors import AgentwatchError, AmbiguousRun, UnknownRun
 from store.events import Kind
 from store.home import Home
 from store.reader import Fleet
-from store.records import Event, Run
-from tui.console import settings
+from store.records import Run
+from tui.console import news, settings
 from tui.console.acting import ActingScreen
 from tui.console.ascii import AsciiOnly, PlainScrollBar, wants_ascii
 from tui.console.bell import Bell
-from tui.console.can import name, refusal
+from tui.console.can import refusal
 from tui.console.dialogs import Dialog
 from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
 from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
+from tui.console.requests import Requests
 from tui.console.screens.fleet import FleetScreen
 from tui.console.screens.run_page import RunScreen
 from tui.console.standing import needs_you, order_key, standing
-from tui.console.state import WINDOW_EVENTS, Note, State, Window
+from tui.console.state import WINDOW_EVENTS, State, Window
 from tui.console.themes import DARK, LIGHT
-from tui.supervisor import STARTS_RUNTIME, Supervisor
+from tui.supervisor import Supervisor
 
-RECALLED = 6
 NEEDS_ME = "needs:me"
 """The filter that lists what waits for a person."""
 LEAVE_S = 15.0
 """So long a runtime that was told to end is waited for."""
 LOOK_AROUND_S = 5
 """How often the day's cost and the disk are looked at."""
-ASKED_AT_ONCE = 16
-"""So many requests wait for their answers at a time: each has a connection of its own."""
 LOOK_AFTER_S = 0.06
 """A run is read once the cursor has rested on it for so long."""
 
@@ -93,6 +91,7 @@ class ConsoleApp(App[int]):
         super().__init__()
         self.state = State(home, read_only=read_only)
         self.supervisor = supervisor or Supervisor(home)
+        self.requests = Requests(self.state, self.supervisor, self.state_changed)
         self.feed = Feed(
             self.supervisor,
             self._deliver,
@@ -182,13 +181,13 @@ class ConsoleApp(App[int]):
             state.windows.clear()
             state.model.load(frame.runs)
             state.look_around()
-            self._recall()
+            news.recall(state)
             self._first_selection()
             self.fleet_screen.loaded()
             self._look_again()
         else:
             lines = state.model.update(frame.runs)
-            self._tell(frame.events)
+            news.tell(state, frame.events)
             self.fleet_screen.changed(lines, touched)
         if frame.whole or any(event.kind in _OF_THE_HOME for event in frame.events):
             self._read_home()
@@ -244,31 +243,6 @@ class ConsoleApp(App[int]):
             self.state.note(f"{len(waiting)} need you." if waiting else "Nothing needs you.")
         self._needs_me = False
 
-    def _recall(self) -> None:
-        """Begin the message line with what came to rest last."""
-        if not self.state.notes:
-            rested = [run for run in self.state.model.runs.values() if run.rested_at is not None]
-            for run in sorted(rested, key=lambda run: run.rested_at or 0.0)[-RECALLED:]:
-                self._tell_rest(run, str(run.status), run.why, run.rested_at or 0.0)
-
-    def _tell_rest(self, run: Run, to: str, said: str, at: float) -> None:
-        word = "needs you" if to == "needs_review" else to
-        loud = to == "needs_review" or (to in ("paused", "stopped") and needs_you(run))
-        whose = name(run) if self.state.model.runs_of[run.agent] > 1 else run.agent
-        self.state.note(f"{whose} {word}{f': {said}' if said else ''}", "call" if loud else "", run.run, at)
-
-    def _tell(self, events: list[Event]) -> None:
-        """Notes for what a person would want to have seen; what is only a step on the way is left out."""
-        for event in events:
-            if event.kind != Kind.STATUS or event.body.get("to") not in _TOLD:
-                continue
-            run = self.state.run(event.run)
-            if run is not None:
-                to = str(event.body["to"])
-                reason = str(event.body.get("reason") or "")
-                said = str(event.body.get("why") or (reason if reason.lower() != to else ""))
-                self._tell_rest(run, to, said, event.at)
-
     def state_changed(self, touched: set[str] | None = None, *, below: bool = True) -> None:
         """Let the screens show what is new."""
         for screen in self.screen_stack:
@@ -276,6 +250,8 @@ class ConsoleApp(App[int]):
                 screen.state_changed(touched or set())
 
     def _second(self) -> None:
+        if not self.screen_stack:
+            return  # It is being closed.
         self._hear()
         alive = self.state.runtime_alive
         self.state.look_at_runtime()
@@ -343,16 +319,7 @@ class ConsoleApp(App[int]):
 
     def send(self, kind: str, run: str = "", *, attempt: int | None = None, **args: Any) -> None:
         """Ask the runtime for something; its answer, or why there is none, comes to the message line."""
-        self.run_worker(self._send(kind, run, attempt, args))
-
-    async def _send(self, kind: str, run: str, attempt: int | None, args: dict[str, Any]) -> bool:
-        known = self.state.run(run)
-        what = f"{_VERBS.get(kind, kind)} {name(known) if known else run}".strip()
-        asked = self._say_requested(what, run)
-        applied, said = await self._answer(kind, run, attempt, args)
-        verb = "applied" if applied else "refused"
-        self._say_outcome(asked, f"{what}: {verb}{f', {said}' if said else ''}", applied)
-        return applied
+        self.run_worker(self.requests.one(kind, run, attempt, args))
 
     def send_many(
         self, kind: str, runs: Sequence[Run], *, own: Callable[[Run], dict[str, Any]] | None = None, **args: Any
@@ -365,44 +332,7 @@ class ConsoleApp(App[int]):
         if len(runs) == 1:
             self.send(kind, runs[0].run, **asked_for[0])
         else:
-            self.run_worker(self._send_many(kind, runs, asked_for))
-
-    async def _send_many(self, kind: str, runs: Sequence[Run], asked_for: Sequence[dict[str, Any]]) -> None:
-        what = f"{_VERBS.get(kind, kind)} {len(runs)} runs"
-        asked = self._say_requested(what)
-        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
-
-        async def ask(run: Run, args: dict[str, Any]) -> tuple[bool, str]:
-            async with at_once:
-                return await self._answer(kind, run.run, None, args)
-
-        answers = await asyncio.gather(*(ask(run, args) for run, args in zip(runs, asked_for, strict=True)))
-        refused = [f"{name(run)}: {said}" for run, (applied, said) in zip(runs, answers, strict=True) if not applied]
-        text = f"{what}: {len(runs) - len(refused)} applied"
-        if refused:
-            text += f", {len(refused)} refused; {refused[0]}"
-        self._say_outcome(asked, text, not refused)
-
-    async def _answer(self, kind: str, run: str, attempt: int | None, args: dict[str, Any]) -> tuple[bool, str]:
-        if kind not in STARTS_RUNTIME and not self.state.home.runtime_alive():
-            return False, "no runtime is running; R in the list starts one"
-        try:
-            answer = await self.supervisor.submit(kind, run, attempt=attempt, **args)
-        except AgentwatchError as error:
-            return False, str(error)
-        return answer.applied, answer.message
-
-    def _say_requested(self, what: str, run: str = "") -> Note:
-        asked = Note(time.time(), f"{what}: requested …", "", run)
-        self.state.notes.appendleft(asked)
-        self.state_changed()
-        return asked
-
-    def _say_outcome(self, asked: Note, text: str, applied: bool) -> None:
-        if asked in self.state.notes:
-            self.state.notes.remove(asked)
-        self.state.note(text, "" if applied else "needs", asked.run)
-        self.state_changed()
+            self.run_worker(self.requests.many(kind, runs, asked_for))
 
     @work(exclusive=True, group="runtime")
     async def start_runtime(self) -> None:
@@ -449,7 +379,7 @@ class ConsoleApp(App[int]):
         live = sum(standing(run).rank in (2, 3, 5) for run in self.state.model.runs.values())
         if not await self.push_screen_wait(AskLeave("Stop everything ?", lambda width: questions.leave(live, width))):
             return
-        if await self._send("stop_runtime", "", None, {"timeout_s": 10.0}):
+        if await self.requests.one("stop_runtime", "", None, {"timeout_s": 10.0}):
             deadline = time.monotonic() + LEAVE_S
             while self.state.home.runtime_alive():
                 if time.monotonic() > deadline:
@@ -461,8 +391,6 @@ class ConsoleApp(App[int]):
 
 
 _OF_THE_HOME = frozenset({Kind.BREAKER, Kind.POLICY})
-_TOLD = frozenset({"paused", "stopped", "needs_review", "completed", "killed"})
-_VERBS = {"stop_runtime": "stop the runtime"}
 
 
 def run_console(home: Home, *, select: str | None = None, needs_me: bool = False, read_only: bool = False) -> int:
