@@ -84,12 +84,9 @@ def moment(at: float, now: float) -> str:
     return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S", there)
 
 
-def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
+def bar(share: float, width: int) -> str:
     """A bar of `width` cells, filled to `share` (0 to 1) in eighths of a cell."""
     share = min(1.0, max(0.0, share)) if math.isfinite(share) else 0.0
-    if ascii_only:
-        full = round(share * width)
-        return "#" * full + "." * (width - full)
     eighths = round(share * width * 8)
     if share > 0:
         eighths = max(1, eighths)
@@ -98,13 +95,12 @@ def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
     return drawn + "·" * (width - len(drawn))
 
 
-def spark(values: list[float], *, ascii_only: bool = False) -> str:
+def spark(values: list[float]) -> str:
     """One character per value, as high as the value is against the largest."""
     top = max(values, default=0.0)
-    steps = "_.-=+*%#" if ascii_only else SPARKS
     if top <= 0:
-        return steps[0] * len(values)
-    return "".join(steps[min(7, int(max(0.0, value) / top * 7.999))] for value in values)
+        return SPARKS[0] * len(values)
+    return "".join(SPARKS[min(7, int(max(0.0, value) / top * 7.999))] for value in values)
 
 
 def size(size_bytes: float) -> str:

@@ -9,17 +9,17 @@ from store.states import GOING, Status, StopReason
 from tui.console import formats
 
 GLYPHS = {
-    "needs": ("?", "?"),
-    "paused": ("‖", "="),
-    "stopped": ("■", "#"),
-    "warned": ("▲", "!"),
-    "waiting": ("◌", "~"),
-    "running": ("●", "*"),
-    "queued": ("○", "o"),
-    "done": ("✓", "+"),
-    "killed": ("✕", "x"),
+    "needs": "?",
+    "paused": "‖",
+    "stopped": "■",
+    "warned": "▲",
+    "waiting": "◌",
+    "running": "●",
+    "queued": "○",
+    "done": "✓",
+    "killed": "✕",
 }
-"""Of each standing: the glyph, and the one for terminals whose font has only ASCII."""
+"""Of each standing."""
 
 REASONS = {
     StopReason.COMPLETED: "completed",
@@ -90,9 +90,9 @@ def needs_you(run: Run) -> bool:
     return standing(run).rank <= 1
 
 
-def glyph(name: str, *, ascii_only: bool = False) -> str:
+def glyph(name: str) -> str:
     """The glyph of a standing."""
-    return GLYPHS[name][1 if ascii_only else 0]
+    return GLYPHS[name]
 
 
 def order_key(run: Run) -> tuple[int, float, str, float]:

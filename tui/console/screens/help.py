@@ -82,7 +82,7 @@ def help_lines(rows: list[tuple[str, str]], width: int) -> list[Line]:
     lines.append(EMPTY)
     shown: list[Span] = []
     for name, word in _WORDS.items():
-        shown.append(Span(f"{GLYPHS[name][0]} {fit(word, 13)} "))
+        shown.append(Span(f"{GLYPHS[name]} {fit(word, 13)} "))
     each = max(1, width // 16)
     lines += [line(*shown[at : at + each]) for at in range(0, len(shown), each)]
     lines.append(EMPTY)
