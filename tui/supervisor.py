@@ -52,21 +52,28 @@ class Supervisor:
                 command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
             )
             try:
-                await self._until_up(process, time.time(), timeout_s)
+                ours = await self._until_up(process, time.time(), timeout_s)
             except RuntimeNotStarted as error:
                 said.seek(0)
                 raise RuntimeNotStarted(said.read().decode(errors="replace").strip() or str(error)) from error
         # It outlives this process: nobody waits for it here, and Popen need not warn of that.
         process.returncode = 0
-        return True
+        return ours
 
-    async def _until_up(self, process: subprocess.Popen[bytes], began: float, timeout_s: float) -> None:
+    async def _until_up(self, process: subprocess.Popen[bytes], began: float, timeout_s: float) -> bool:
+        """Wait for a runtime that serves; whether it is `process`.
+
+        Another client's may have won the lock: that one is as good, once ours has ended. Before that, ours would take
+        the lock as soon as the other lets go of it, though nobody asks for a runtime any more.
+        """
         while time.time() - began < timeout_s:
             beat = self.home.beat()
             if beat is not None and beat.at >= began and self.home.runtime_alive():
-                return
-            # Another client's runtime may have won the lock: then ours ends, and that one is as good.
-            if process.poll() is not None and not self.home.runtime_alive():
+                if beat.pid == process.pid:
+                    return True
+                if process.poll() is not None:
+                    return False
+            elif process.poll() is not None and not self.home.runtime_alive():
                 raise RuntimeNotStarted(f"The runtime ended at once (exit {process.returncode}).")
             await asyncio.sleep(0.02)
         raise RuntimeNotStarted(f"The runtime did not come up within {timeout_s:.0f} s: see {self.home.runtime_log}.")

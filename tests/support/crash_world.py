@@ -29,7 +29,7 @@ from store.launch import Launch, PolicySource, write_launch
 from store.projection import project
 from store.records import Action, Event, Run
 from store.states import AT_REST, FINAL, TRANSITIONS, Status
-from tests.support.world import DEADLINE_S, SUPPORT, World
+from tests.support.world import CRASH_RUNTIME, DEADLINE_S, SUPPORT, World, lives
 
 ROOT = SUPPORT.parents[1]
 END_DEADLINE_S = 90.0
@@ -67,7 +67,7 @@ class CrashWorld(World):
         began = time.time()
         env = {**os.environ, "CRASH_FAULT": json.dumps({"struck": str(self.folder / "struck"), "nth": 1} | fault)}
         process = subprocess.Popen(
-            [sys.executable, "-P", str(SUPPORT / "crash_runtime.py"), "--home", str(self.home.root)],
+            [sys.executable, "-P", CRASH_RUNTIME, "--home", str(self.home.root)],
             env=env, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         process.returncode = 0
@@ -98,7 +98,7 @@ class CrashWorld(World):
     async def until_gone(self, pid: int) -> None:
         """Wait until a process has ended."""
         deadline = time.monotonic() + DEADLINE_S
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        while lives(pid):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
 
@@ -227,8 +227,7 @@ class CrashWorld(World):
 
     async def close(self) -> None:
         """End the runtime and every process that a run left, the hard way."""
-        if self.home.runtime_alive():
-            self.kill_runtime()
+        await self.end_runtimes()
         for launch in self.home.launches.glob("*.json") if self.home.launches.is_dir() else ():
             while pids := members(launch.stem, None):
                 for pid in pids:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from store.events import Kind
 from store.home import Home
 from store.launch import Launch, PolicySource, write_launch
@@ -21,6 +23,15 @@ from tui.supervisor import Supervisor
 
 DEADLINE_S = 30.0
 SUPPORT = Path(__file__).parent
+CRASH_RUNTIME = str(SUPPORT / "crash_runtime.py")
+
+
+def lives(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has waited for yet has."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class World:
@@ -115,16 +126,37 @@ class World:
             assert time.monotonic() < deadline, f"{name} never came\n{self.runtime_log()}"
             await asyncio.sleep(0.005)
 
+    def runtimes(self) -> list[psutil.Process]:
+        """Every living process that serves this home, or is about to."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                command = process.cmdline()
+                if str(self.home.root) in command and ("_serve" in command or CRASH_RUNTIME in command):
+                    found.append(process)
+        return found
+
     def kill_runtime(self) -> int:
         """End the runtime the hard way, and return its pid once it is gone."""
         beat = self.home.beat()
         assert beat is not None
         os.kill(beat.pid, signal.SIGKILL)
         deadline = time.monotonic() + DEADLINE_S
-        while self.home.runtime_alive():
-            assert time.monotonic() < deadline
+        # Another may take its place at once: what is waited for is the end of this one, when it has let go of the lock.
+        while lives(beat.pid):
+            assert time.monotonic() < deadline, f"process {beat.pid} lives on"
             time.sleep(0.005)
         return beat.pid
+
+    async def end_runtimes(self) -> None:
+        """End the runtime the hard way, and any other that is on its way to take its place."""
+        deadline = time.monotonic() + DEADLINE_S
+        while (found := self.runtimes()) or self.home.runtime_alive():
+            assert time.monotonic() < deadline, found
+            for process in found:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            await asyncio.sleep(0.02)
 
     async def close(self) -> None:
         """End every run and the runtime."""
@@ -138,7 +170,6 @@ class World:
                         await self.ask("kill", run.run)
                 await self.ask("stop_runtime", timeout_s=0.0)
         deadline = time.monotonic() + DEADLINE_S
-        while self.home.runtime_alive():
-            if time.monotonic() > deadline:
-                self.kill_runtime()
+        while self.home.runtime_alive() and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
+        await self.end_runtimes()

@@ -293,3 +293,9 @@ async def test_an_agent_that_never_reads_is_read_no_more_and_others_are(world: W
     assert (await world.rest(good)).status is Status.COMPLETED
     world.touch("enough")
     assert (await world.rest(run)).status is Status.COMPLETED
+
+
+async def test_who_loses_the_race_to_start_a_runtime_leaves_none_behind_that_would_take_over(world: World) -> None:
+    started = await asyncio.gather(*(world.supervisor.ensure_runtime() for _ in range(4)))
+    assert sum(started) == 1
+    assert len(world.runtimes()) == 1
