@@ -19,6 +19,9 @@ from store.records import Answer, Json
 STARTS_RUNTIME = frozenset({"start", "resume", "fork", "resolve", "kill"})
 """Commands that bring a runtime back if there is none."""
 
+LOOK_S = 1.0
+"""How often who waits for an answer looks whether there is still a runtime that could give it."""
+
 
 class NoAnswer(StoreError):
     """The runtime did not answer in time."""
@@ -92,10 +95,23 @@ class Supervisor:
         async with await self.reader() as reader:
             seq = await reader.last_seq()
             command = await control.submit(self.home, kind, run, attempt=attempt, **args)
-            answer = await control.answer(reader, command, after_seq=seq, timeout_s=answer_within_s)
+            answer = await self._answer(reader, command, seq, answer_within_s, starts=kind in STARTS_RUNTIME)
         if answer is None:
             raise NoAnswer(
                 f"The runtime has not answered within {answer_within_s:.0f} s. The request stays valid for "
                 f"{control.EXPIRES_S:.0f} s; `agentwatch ps` shows what became of it."
             )
         return answer
+
+    async def _answer(
+        self, reader: Reader, command: int, after_seq: int, within_s: float, *, starts: bool
+    ) -> Answer | None:
+        """Wait for an answer; if it `starts` a runtime, also where the one that was there left without giving it."""
+        until = time.monotonic() + within_s
+        while (left_s := until - time.monotonic()) > 0:
+            found = await control.answer(reader, command, after_seq=after_seq, timeout_s=min(LOOK_S, left_s))
+            if found is not None:
+                return found
+            if starts:
+                await self.ensure_runtime()
+        return None

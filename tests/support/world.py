@@ -142,11 +142,14 @@ class World:
         assert beat is not None
         os.kill(beat.pid, signal.SIGKILL)
         deadline = time.monotonic() + DEADLINE_S
-        # Another may take its place at once: what is waited for is the end of this one, when it has let go of the lock.
-        while lives(beat.pid):
+        while lives(beat.pid) or self._still_locked():
             assert time.monotonic() < deadline, f"process {beat.pid} lives on"
             time.sleep(0.005)
         return beat.pid
+
+    def _still_locked(self) -> bool:
+        """Whether the home is locked though no living runtime is to be seen: threads of a dead one may yet have it."""
+        return self.home.runtime_alive() and not self.runtimes()
 
     async def end_runtimes(self) -> None:
         """End the runtime the hard way, and any other that is on its way to take its place."""

@@ -299,3 +299,16 @@ async def test_who_loses_the_race_to_start_a_runtime_leaves_none_behind_that_wou
     started = await asyncio.gather(*(world.supervisor.ensure_runtime() for _ in range(4)))
     assert sum(started) == 1
     assert len(world.runtimes()) == 1
+
+
+async def test_what_is_asked_of_a_runtime_that_is_just_leaving_is_answered_by_the_next(world: World) -> None:
+    run = await world.start(IDLE)
+    world.kill_runtime()
+    leaving = world.home.acquire()
+    asked = asyncio.create_task(world.supervisor.submit("kill", run))
+    with contextlib.closing(sqlite3.connect(world.home.control)) as requests:
+        while not requests.execute("SELECT 1 FROM commands WHERE kind = 'kill'").fetchall():
+            await asyncio.sleep(0.01)
+    os.close(leaving)
+    assert (await asked).applied
+    assert (await world.rest(run)).status is Status.KILLED
