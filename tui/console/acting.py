@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import work
+from textual.binding import Binding
 from textual.screen import Screen
 
 from store.errors import StoreError
@@ -59,6 +60,10 @@ class ActingScreen(Screen[None]):
         return able
 
     # --- pause
+
+    def label(self, binding: Binding) -> str:
+        """What a key does to the runs it would act on now; with `…` if it asks first."""
+        return _pause_label(self.targets()) if binding.action == "pause" else binding.description
 
     def action_pause(self) -> None:
         self._pause()
@@ -262,3 +267,18 @@ def children_of(pid: int | None) -> list[str]:
         return [child.name() for child in psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
         return []
+
+
+def _pause_label(runs: list[Run]) -> str:
+    """As `ActingScreen` pauses: parks what is held, asks whether to force what waits, or to freeze."""
+    if len(runs) > 1:
+        depth = "park" if all(run.status is Status.PAUSED for run in runs) else "pause"
+        return f"{depth}…" if depth == "park" or len(runs) >= ASK_FROM else depth
+    for run in runs:
+        if run.status is Status.PAUSED:
+            return "park" if run.held else "pause"
+        if run.status is Status.PAUSING or run.pause_asked:
+            return "force…"
+        if observed(run, time.time()) and run.status is not Status.NEEDS_REVIEW:
+            return "pause…"
+    return "pause"

@@ -967,3 +967,26 @@ async def test_where_nothing_can_be_folded_the_keys_say_so(recorded: FleetMaker,
         await console.sees("This group is folded already.")
         await console.press("right", "down", "right")
         await console.sees("This group is unfolded already.")
+
+
+async def test_tab_compares_other_calls_of_the_evidence(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select=LOOP) as console:
+        await console.sees("fix-flaky-ci 3f9a1c")
+        await console.press("w")
+        await console.sees("FIRST  step 17", "LAST  step 21", "tab compares others")
+        await console.press("tab", "tab")
+        await console.sees("2 OF 5  step 18", "3 OF 5  step 19")
+        await console.press("shift+tab", "shift+tab")
+        await console.sees("FIRST  step 17", "LAST  step 21")
+
+
+async def test_the_bottom_line_says_what_p_does_to_this_run(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select=LOOP) as console:
+        await console.sees("p park")
+    async with open_console(select="refactor-billing") as console:
+        await console.sees("p pause ")
+    async with open_console(select="legacy-scraper") as console:
+        await console.sees("p pause…")
+        recorded.move("0c7e42", Status.PAUSING, "asked by mira")
+        recorded.flush()
+        await console.sees("p force…")

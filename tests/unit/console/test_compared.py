@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tui.console.lines import Span, line, text_of
+from tui.console.pages.compared import pairs, side_by_side
 from tui.console.pages.entries import marked
-from tui.console.pages.why import side_by_side
 
 
 def shown(first: object, last: object) -> str:
@@ -37,3 +37,20 @@ def test_what_is_searched_for_stands_out_wherever_a_span_ends() -> None:
     assert found == [1]
     assert [span.text for span in rows[1] if span.tone == "found"] == ["y: ", "The"]
     assert text_of(rows[1]) == "key: The Value"
+
+
+def test_the_first_is_compared_with_the_last_and_then_each_with_the_next() -> None:
+    assert pairs(1) == [(0, 0)]
+    assert pairs(2) == [(0, 1)]
+    assert pairs(4) == [(0, 3), (0, 1), (1, 2), (2, 3)]
+
+
+def test_another_pair_is_shown_with_its_steps() -> None:
+    calls = [{"tool": "Bash", "args": {}, "result": str(n), "step": n + 7, "event": n} for n in range(4)]
+
+    said = ["\n".join(text_of(row) for row in side_by_side(calls, 120, pair)) for pair in (0, 2, 3, 4, -1)]
+
+    assert "FIRST  step 7" in said[0] and "LAST  step 10" in said[0]
+    assert "2 OF 4  step 8" in said[1] and "3 OF 4  step 9" in said[1]
+    assert "LAST  step 10" in said[2]
+    assert said[3] == said[0] and said[4] == said[2]

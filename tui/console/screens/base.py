@@ -65,7 +65,7 @@ class ConsoleScreen(ActingScreen):
                 not refusal(binding.action, run, read_only=self.state.read_only) for run in runs
             )
             shown.append(
-                Key(binding.key_display or binding.key, binding.description, f"screen.{binding.action}", works)
+                Key(binding.key_display or binding.key, self.label(binding), f"screen.{binding.action}", works)
             )
         return shown
 

@@ -21,6 +21,8 @@ class WhyScreen(RunScreen):
         key("d", "doubt", "answer…", "Answer whether an action in doubt happened"),
         key("r", "resume", "resume…", "Let it go on: with a note, from a checkpoint, with more budget"),
         key("a", "accept", "accept", "Resume, and never stop this run for this repetition again"),
+        key("tab", "other_pair", "compare others", "Compare other calls of the evidence", show=False),
+        key("shift+tab", "other_pair(-1)", "compare others", "Back to the pair before", show=False),
         key("p", "pause", "pause", "Pause at the next safe point"),
         key("c", "checkpoints", "checkpoints", "Its checkpoints"),
         key("l", "log", "log", "Its log"),
@@ -30,11 +32,20 @@ class WhyScreen(RunScreen):
         key("f", "fork", "fork…", "Begin a new run from its last checkpoint; this one stays as it is"),
     ]
 
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self._pair = 0
+        """Which calls of the evidence are compared, as `compared.pairs` counts them."""
+
     def subject(self, run: Run | None) -> str:
         return "why it stopped" if run is not None and run.at_rest and run.status != "completed" else "where it stands"
 
     def build(self, run: Run, now: float, width: int) -> list[Line]:
-        return why_page(run, self.state.window(run.run), self.state.verdict(run, now), now, width)
+        return why_page(run, self.state.window(run.run), self.state.verdict(run, now), now, width, self._pair)
+
+    def action_other_pair(self, by: int = 1) -> None:
+        self._pair += by
+        self.rebuild()
 
     def action_accept(self) -> None:
         runs = self.willing("accept")
