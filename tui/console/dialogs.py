@@ -170,12 +170,21 @@ class AskPark(Dialog):
     ]
 
 
-class AskSure(Dialog):
-    """Yes or no to something that changes what all agents do."""
+class AskHold(Dialog):
+    """Keep a breaker open for all agents, or leave it to itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         choice("n", "no", "leave it", safe=True),
-        choice("y", "yes", "do it"),
+        choice("y", "yes", "hold it open"),
+    ]
+
+
+class AskClose(Dialog):
+    """Close a breaker for all agents, or leave it to itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        choice("n", "no", "leave it", safe=True),
+        choice("y", "yes", "close it"),
     ]
 
 

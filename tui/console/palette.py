@@ -1,4 +1,4 @@
-"""The palette: every key of the screen it was opened from, by name."""
+"""The palette: every key of the screen it was opened from by name, those that cannot work now last, with the reason."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.console.acting import ActingScreen
-
 
 class KeysProvider(Provider):
     """Offers what the screen's bindings offer, plus the themes."""
 
     def _offers(self) -> list[tuple[str, str, Any]]:
-        from tui.console.screens.base import own_bindings
+        from tui.console.screens.base import ConsoleScreen, own_bindings
 
         screen = self.screen
-        offers: list[tuple[str, str, Any]] = []
-        if isinstance(screen, ActingScreen):
+        able: list[tuple[str, str, Any]] = []
+        unable: list[tuple[str, str, Any]] = []
+        if isinstance(screen, ConsoleScreen):
+            runs = screen.targets()
             for binding in own_bindings(screen, hidden=True):
                 if binding.action.startswith(("palette", "help")):
                     continue
-                label = f"{binding.description.rstrip('…')} ({binding.key_display})"
-                offers.append((label, binding.tooltip, partial(screen.run_action, f"screen.{binding.action}")))
+                label = f"{screen.label(binding).rstrip('…')} ({binding.key_display})"
+                refused = screen.refused(binding.action, runs)
+                offer = (label, refused or binding.tooltip, partial(screen.run_action, f"screen.{binding.action}"))
+                (unable if refused else able).append(offer)
         for theme in ("agentwatch-dark", "agentwatch-light"):
-            offers.append(
+            able.append(
                 (f"theme {theme.removeprefix('agentwatch-')}", "Change the colours", partial(self._theme, theme))
             )
-        return offers
+        return able + unable
 
     def _theme(self, theme: str) -> None:
         self.app.theme = theme

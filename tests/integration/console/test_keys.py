@@ -990,3 +990,10 @@ async def test_the_bottom_line_says_what_p_does_to_this_run(recorded: FleetMaker
         recorded.move("0c7e42", Status.PAUSING, "asked by mira")
         recorded.flush()
         await console.sees("p force…")
+
+
+async def test_the_palette_says_why_a_key_cannot_work_now(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select=LOOP) as console:
+        await console.sees("fix-flaky-ci 3f9a1c")
+        await console.press("colon", *"answer")
+        await console.sees("answer (d)", "fix-flaky-ci 3f9a1c has no question for you.")

@@ -63,12 +63,17 @@ SHOTS = (
     Shot("by-agent", "c41f02", ("a",)),
     Shot("unfolded", "c41f02", ("a", "right")),
     Shot("filter", keys=("slash", *"status:paused")),
+    Shot("palette", keys=("colon",)),
+    Shot("palette-search", keys=("colon", *"answer")),
+    Shot("pause-many", "a9e1d4", ("space",) * 4 + ("p",)),
+    Shot("resume-many", "c41f02", ("space", "space", "r")),
 )
 
 
 def comparable(text: str) -> str:
     """What does not depend on how fast this machine is, or on its name."""
     text = re.sub(r"(tail (?:\[[^]]*\])?●(?:\[[^]]*\])?) \d+\.\d s", r"\1 0.0 s", text)
+    text = re.sub(r"Home: \S+", "Home: ~", text)
     host = os.uname().nodename.split(".")[0]
     return (
         re.sub(rf"agentwatch  {re.escape(host)}( *)(?=\s|$)", lambda found: "agentwatch  host" + found[1], text) + "\n"
@@ -135,8 +140,11 @@ async def test_the_breakers(
     maker.beat()
     async with open_console(size=size) as console:
         await console.until(lambda: len(console.app.state.breakers) == 2)
+        await check(console, f"outage-{size[0]}x{size[1]}")
         await console.press("b")
         await check(console, f"breakers-{size[0]}x{size[1]}")
+        await console.press("o")
+        await check(console, f"hold-open-{size[0]}x{size[1]}")
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
@@ -164,6 +172,7 @@ async def test_an_empty_home(
     monkeypatch.setattr("tui.console.state.socket.gethostname", lambda: "host")
     async with open_console(size=size) as console:
         await console.sees("Nothing has run here yet.", "agentwatch run --demo", "agentwatch init")
+        await check(console, f"empty-{size[0]}x{size[1]}")
 
 
 @pytest.mark.parametrize("size", LAYOUTS)

@@ -178,8 +178,7 @@ def freeze(run: Run, now: float, width: int) -> list[Line]:
 def resume(runs: Sequence[Run], now: float, width: int) -> list[Line]:
     """Before runs go on."""
     if len(runs) > 1:
-        held = sum(run.held for run in runs)
-        text = f"{held} go on where they wait, {len(runs) - held} from their last checkpoint in a new process."
+        text = _where_several(runs)
         over = sum(bool(used_up(run)) for run in runs)
         if not over:
             return say(text, width)
@@ -210,6 +209,18 @@ def _figure(budget: str, value: float) -> str:
     if budget == "cost_usd":
         return formats.money(value)
     return formats.span(value) if budget == "wall_s" else formats.count(value)
+
+
+def _where_several(runs: Sequence[Run]) -> str:
+    waiting = sum(run.held or run.frozen for run in runs)
+    saved = sum(run.checkpoint is not None for run in runs if not (run.held or run.frozen))
+    ways = (
+        (waiting, "where they wait"),
+        (saved, "from their last checkpoint in a new process"),
+        (len(runs) - waiting - saved, "from the beginning, for want of a checkpoint"),
+    )
+    told = [f"{count} {how}" for count, how in ways if count]
+    return f"They go on: {', '.join(told)}." if len(told) > 1 else f"They go on {told[0].partition(' ')[2]}."
 
 
 def _where(run: Run) -> str:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from store.records import Run
 from tui.console.acting import ActingScreen
 from tui.console.can import refusal
 from tui.console.lines import EMPTY, Line, rule
@@ -61,13 +62,16 @@ class ConsoleScreen(ActingScreen):
             if not binding.show or binding.action in seen:
                 continue
             seen.add(binding.action)
-            works = (not runs and not _about_runs(binding.action)) or any(
-                not refusal(binding.action, run, read_only=self.state.read_only) for run in runs
-            )
+            works = not self.refused(binding.action, runs)
             shown.append(
                 Key(binding.key_display or binding.key, self.label(binding), f"screen.{binding.action}", works)
             )
         return shown
+
+    def refused(self, action: str, runs: list[Run]) -> str:
+        """Why `action` can be done to none of `runs` now; empty where it can be to one, or is about none."""
+        said = [refusal(action, run, read_only=self.state.read_only) for run in runs or (None,)]
+        return "" if "" in said else said[0]
 
     def typing_keys(self) -> list[Key]:
         """The keys that work while words are typed."""
@@ -107,10 +111,6 @@ class ConsoleScreen(ActingScreen):
 
     def action_palette(self) -> None:
         self.app.action_command_palette()
-
-
-def _about_runs(action: str) -> bool:
-    return bool(refusal(action, None))
 
 
 def own_bindings(screen: ActingScreen, *, hidden: bool = False) -> Iterable[Binding]:

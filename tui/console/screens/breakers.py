@@ -120,17 +120,23 @@ class BreakersScreen(ConsoleScreen):
     def action_back(self) -> None:
         self.app.pop_screen()
 
-    def action_try(self) -> None:
-        self._order("try", "", "")
-
-    def action_hold(self) -> None:
-        self._order("open", "Hold {} open ?", "Every call to it waits until you close it by hand. Nothing is sent.")
-
-    def action_close(self) -> None:
-        self._order("reset", "Close {} ?", "All calls that are held go out. If it is still down, they fail.")
+    @work
+    async def action_try(self) -> None:
+        await self._order("try")
 
     @work
-    async def _order(self, what: str, title: str, text: str) -> None:
+    async def action_hold(self) -> None:
+        said = "Every call to it waits until you close it by hand. Nothing is sent."
+        await self._order("open", dialogs.AskHold, "Hold {} open ?", said)
+
+    @work
+    async def action_close(self) -> None:
+        said = "All calls that are held go out. If it is still down, they fail."
+        await self._order("reset", dialogs.AskClose, "Close {} ?", said)
+
+    async def _order(
+        self, what: str, dialog: type[dialogs.Dialog] | None = None, title: str = "", said: str = ""
+    ) -> None:
         name = self.picked()
         if self.console_app.refuses("breaker"):
             return
@@ -138,6 +144,6 @@ class BreakersScreen(ConsoleScreen):
             self.state.note("There is no breaker to try, to hold open or to close.", "warn")
             self.paint_frame()
             return
-        if title and not await self.ask(dialogs.AskSure(title.format(name), partial(questions.say, text))):
+        if dialog is not None and not await self.ask(dialog(title.format(name), partial(questions.say, said))):
             return
         self.console_app.send("breaker", "", name=name, do=what)
