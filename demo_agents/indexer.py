@@ -23,18 +23,18 @@ PAUSE_S = 0.4
 
 
 @agentwatch.tool(idempotent=True)
-def count_words(path: str) -> dict[str, int]:
+def count_words(path: str) -> list[tuple[str, int]]:
     """The twenty words that a file holds most often."""
     time.sleep(PAUSE_S)
     words = re.findall(r"[a-z]{4,}", Path(path).read_text(errors="replace").lower())
-    return dict(Counter(words).most_common(20))
+    return Counter(words).most_common(20)
 
 
 @agentwatch.tool(key="store-{path}", check_hint="SELECT count(*) FROM words WHERE path = …")
-def store(index: str, path: str, words: dict[str, int]) -> int:
+def store(index: str, path: str, words: list[tuple[str, int]]) -> int:
     """Write the words of one file into the index."""
     with sqlite3.connect(index) as database:
-        rows = [(path, word, count) for word, count in words.items()]
+        rows = [(path, word, count) for word, count in words]
         database.executemany("INSERT INTO words VALUES (?, ?, ?)", rows)
     return len(rows)
 

@@ -94,7 +94,7 @@ def _ruling(level: Level, finding: Finding, row: list[Call]) -> Ruling:
     return Ruling(
         rule=OutcomeRule.name,
         level=level,
-        summary=f"{tool} says it worked, but {finding.why}" + (f" ×{times}" if times > 1 else ""),
+        summary=f"{tool}{f' ×{times}' if times > 1 else ''}: {finding.why}, yet it says it worked",
         evidence={
             "summary": f"{tool} was reported as a success{often}, but {finding.why}"
             + (f": {finding.line[:200]}" if finding.line else "."),

@@ -256,11 +256,11 @@ def _ruling(found: Round, level: Level, pause_at: int, calls: list[Call]) -> Rul
     times = found.times
     if found.period == 1:
         failed = "failure" if not calls[-1].ok else "result"
-        summary = f"same {tools}, same {failed} ×{times}"
+        summary = f"{tools} ×{times}, same {failed}"
         sentence = f"{tools} was called {times} times in a row with equal arguments, with the same {failed} each time."
         done = f"called {tools} {times} times in a row with the same arguments and got the same {failed} each time"
     else:
-        summary = f"cycle of {found.period} calls, same results ×{times}"
+        summary = f"cycle of {found.period} calls ×{times}, same results"
         sentence = f"The same {found.period} calls ({tools}) went round {times} times, with the same results each time."
         done = f"gone round the same {found.period} calls ({tools}) {times} times with the same results"
     note = f"You have {done}. Doing it again will not change it: try something different, or say what blocks you."

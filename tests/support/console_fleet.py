@@ -196,7 +196,7 @@ def looping(maker: FleetMaker) -> Script:
                 Kind.RULING,
                 rule="loop",
                 level="steer",
-                summary="same Bash, same result ×3",
+                summary="Bash ×3, same result",
                 note=note,
                 evidence=evidence,
                 signature="loop:ab12",
@@ -211,7 +211,7 @@ def looping(maker: FleetMaker) -> Script:
         "events": [call["event"] for call in calls],
         "signature": "loop:ab12",
     }
-    why = "same Bash, same result ×5"
+    why = "Bash ×5, same result"
     run.add(
         Kind.RULING,
         rule="loop",

@@ -172,7 +172,7 @@ def _in_tool(run: Run, recent: Recent, now: float) -> Answer:
 def _progress(run: Run, recent: Recent, now: float) -> Answer:
     far = _far(run)
     if run.status is Status.COMPLETED:
-        return Answer("YES", f"{far} done." if far else "It said that it is complete.")
+        return Answer("YES", f"{far}." if far else "It said that it is complete.")
     if run.status in (Status.QUEUED, Status.STARTING):
         return Answer("NOT YET", "It has not begun.")
     newest = max(recent.new_at or 0.0, run.progress_at or 0.0)

@@ -85,7 +85,7 @@ def test_a_listing_at_a_terminal_fits_it_and_in_a_pipe_is_whole(shell: Shell) ->
         assert "looping" in lines[1]
         assert "paused" in lines[1]
         assert lines[2] == ""
-    assert "loop: same look, same result ×5" in shell.call("ps").stdout
+    assert "loop: look ×5, same result" in shell.call("ps").stdout
 
 
 def test_no_colour_where_the_user_wants_none(shell: Shell) -> None:

@@ -116,7 +116,7 @@ def test_show_of_a_loop_has_the_repeated_calls_and_the_way_on(cli: Cli, past: Pa
     run = past.run("3f9aaaaaaaaa", "fix-ci")
     calls = [{"event": n, "step": n, "tool": "pytest", "args": {"k": "auth"}, "result": "1 failed"} for n in (3, 4)]
     past.journal.move(run, Status.PAUSING, "asked by loop")
-    past.rest(run, Status.PAUSED, "LOOP_DETECTED", why="same test, same failure ×5", evidence={"calls": calls})
+    past.rest(run, Status.PAUSED, "LOOP_DETECTED", why="test ×5, same failure", evidence={"calls": calls})
     _code, out, _err = cli("show", "fix-ci")
     assert "step 3: pytest auth → 1 failed" in out
     assert 'agentwatch resume 3f9a --note "…"' in out

@@ -74,7 +74,7 @@ def test_nothing_from_a_tool_that_always_brought_something_is_worth_a_look() -> 
     assert told.levels("outcome") == [Level.OBSERVE]
     assert (
         told.rulings[0].summary
-        == "search says it worked, but it brought nothing, after 8 results that brought something"
+        == "search: it brought nothing, after 8 results that brought something, yet it says it worked"
     )
     assert told.rulings[0].evidence["figures"]["confidence"] == "suspect"
 

@@ -80,7 +80,7 @@ def test_equal_failures_are_a_loop_like_equal_results() -> None:
         told.call("fetch", {"u": 1}, error="404 not found")
 
     assert told.levels("loop") == [Level.STEER, Level.PAUSE]
-    assert last(told).summary == "same fetch, same failure ×5"
+    assert last(told).summary == "fetch ×5, same failure"
 
 
 def test_polls_never_count() -> None:
@@ -140,7 +140,7 @@ def test_a_pause_carries_its_reason_and_the_calls_side_by_side() -> None:
 
     pause = last(told)
     assert pause.reason is StopReason.LOOP_DETECTED
-    assert pause.summary == "same run_tests, same result ×5"
+    assert pause.summary == "run_tests ×5, same result"
     assert pause.evidence["summary"].endswith(".")
     assert [call["tool"] for call in pause.evidence["calls"]] == ["run_tests"] * 5
     assert pause.evidence["calls"][0]["args"] == {"path": "t"}
