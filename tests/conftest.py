@@ -17,8 +17,9 @@ from tests.support.world import World
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A home in a folder with a short name (a socket's path has few bytes), removed afterwards."""
     root = Path(tempfile.mkdtemp(prefix="aw-"))
-    (root / "run").mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(root / "run"))
+    for name, variable in (("run", "XDG_RUNTIME_DIR"), ("tmp", "TMPDIR")):
+        (root / name).mkdir(mode=0o700)
+        monkeypatch.setenv(variable, str(root / name))
     for name in ("SOCKET", "RUN", "ATTEMPT", "TOKEN", "SPOOL", "GRACE_S", "HOME"):
         monkeypatch.delenv(f"AGENTWATCH_{name}", raising=False)
     yield Home(root / "home")
