@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar
@@ -37,6 +39,7 @@ from tui.console.palette import KeysProvider
 from tui.console.requests import Requests
 from tui.console.screens.fleet import FleetScreen
 from tui.console.screens.run_page import RunScreen
+from tui.console.screens.tiny import TinyScreen, is_tiny
 from tui.console.standing import needs_you, order_key, standing
 from tui.console.state import WINDOW_EVENTS, State, Window
 from tui.console.themes import DARK, LIGHT
@@ -130,6 +133,14 @@ class ConsoleApp(App[int]):
             ScrollBar.renderer = PlainScrollBar
         self.state.look_at_runtime()
         self.set_interval(1.0, self._second)
+
+    def on_resize(self, event: Resize) -> None:
+        self.cover_if_tiny(event.size)
+
+    def cover_if_tiny(self, size: Size) -> None:
+        """Say so where nothing can be read, instead of the screen that is open."""
+        if is_tiny(size) and self.screen_stack and not isinstance(self.screen, TinyScreen):
+            self.push_screen(TinyScreen())
 
     def follow(self) -> None:
         """Begin to follow the record; the first screen is there to show it."""

@@ -195,6 +195,31 @@ async def test_too_small_a_terminal_gets_a_sentence(
             await console.sees("The console needs 40 × 10 cells")
 
 
+@pytest.mark.parametrize(
+    ("key", "shows"),
+    [("w", "LOOP_DETECTED"), ("enter", "what happened, and when"), ("x", "[ n  keep it ]"), ("question_mark", "Keys:")],
+)
+async def test_a_terminal_that_becomes_too_small_takes_no_key_and_gives_back_what_was_open(
+    key: str, shows: str, recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(size=MIDDLE, select="3f9a1c") as console:
+        await console.until(lambda: "3f9a1c" in console.app.state.windows)
+        await console.until_quiet()
+        before = comparable(console.text)
+        await console.press(key)
+        await console.sees(shows)
+        await console.until_quiet()
+        opened = comparable(console.text)
+        await console.pilot.resize_terminal(30, 8)
+        await console.until(lambda: "The console needs 40 × 10" in " ".join(console.text.split()))
+        await console.press("y", "k", "p")
+        await console.pilot.resize_terminal(*MIDDLE)
+        await console.until(lambda: comparable(console.text) == opened)
+        await console.press("escape")
+        await console.until(lambda: comparable(console.text) == before)
+        assert console.asked == []
+
+
 async def test_a_terminal_may_change_its_size(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(size=WIDE) as console:
         await console.sees("ticket-mailer")

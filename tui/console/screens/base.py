@@ -18,7 +18,6 @@ from tui.console.pages.keys import Key, key_line
 from tui.console.state import State
 from tui.console.widgets.painted import Painted
 
-LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 ROOMY = 16
 MESSAGE_ROWS = 3
 

@@ -19,9 +19,9 @@ from tui.console.pages.detail import detail
 from tui.console.pages.group import group_detail
 from tui.console.pages.head import fleet_head
 from tui.console.pages.keys import Key
-from tui.console.pages.welcome import banner, no_match, nothing_yet, too_small
+from tui.console.pages.welcome import banner, no_match, nothing_yet
 from tui.console.screens import of_run
-from tui.console.screens.base import LEAST_HEIGHT, LEAST_WIDTH, ConsoleScreen, key
+from tui.console.screens.base import ConsoleScreen, key
 from tui.console.state import State
 from tui.console.widgets.painted import Painted
 
@@ -73,7 +73,6 @@ class FleetScreen(ConsoleScreen):
         self._heard: object = None
 
     def compose(self) -> ComposeResult:
-        yield Painted(id="tiny")
         yield Painted(id="head")
         yield Painted(id="banner")
         yield FleetTable(self._model, id="fleet")
@@ -89,6 +88,7 @@ class FleetScreen(ConsoleScreen):
         self.table.load()
         self.table.focus()
         self.lay_out()
+        self.console_app.cover_if_tiny(self.app.size)
         self.console_app.follow()
 
     @property
@@ -142,26 +142,18 @@ class FleetScreen(ConsoleScreen):
     # --- painting
 
     def lay_out(self) -> None:
-        """Give table and detail their room; say so where there is too little."""
+        """Give table and detail their room."""
         if not self.alive:
             return
         width, height = self.app.size
-        tiny = width < LEAST_WIDTH or height < LEAST_HEIGHT
         listed = bool(self._model.keys)
         filtering = bool(self._model.query_text)
         for ident, shown in {
-            "#tiny": tiny,
-            "#head": not tiny,
-            "#fleet": not tiny and (listed or filtering),
-            "#empty": not tiny and not listed,
-            "#detail": not tiny and listed and height >= 16,
-            "#messages": not tiny,
-            "#keys": not tiny,
+            "#fleet": listed or filtering,
+            "#empty": not listed,
+            "#detail": listed and height >= 16,
         }.items():
             self.query_one(ident).display = shown
-        if tiny:
-            self.query_one("#tiny", Painted).show(too_small(width, height))
-            return
         self.query_one("#detail").styles.height = self._detail_height()
         self.query_one("#fleet").styles.height = "1fr" if listed else 1
         self.query_one("#empty", Painted).show(

@@ -73,7 +73,8 @@ class Painted(Toned):
         """Show these lines from now on."""
         before, self.lines = self.lines, lines
         if len(before) != len(lines) and self.styles.height is not None and self.styles.height.is_auto:
-            self.refresh(layout=True)
+            # A change of style, for Textual keeps the height it has found while an earlier refresh is still due.
+            self.styles.min_height = len(lines)
             return
         for y in range(max(len(before), len(lines))):
             old = before[y] if y < len(before) else None
