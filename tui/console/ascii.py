@@ -13,7 +13,7 @@ from textual.scrollbar import ScrollBarRender
 
 ASCII = str.maketrans(
     "─│●◌‖▲○✓✕■▌◆◇…·×–—“”’‘›▸▾≈░█▏▎▍▋▊▉▁▂▃▄▅▆▇↳→↑↓⏎╭╮╰╯",
-    "-|*~=!o+x#>@%~.x--\"\"''>>v~:#>>>>>>__.-=+*`>^v ++++",
+    "-|*~=!o+x#>@%~.x--\"\"''>>v~:#>>>>>>_.:-=+*`>^v ++++",
 )
 """For terminals whose font has only ASCII; one character for one, so that nothing moves."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -101,6 +102,11 @@ def spark(values: list[float]) -> str:
     if top <= 0:
         return SPARKS[0] * len(values)
     return "".join(SPARKS[min(7, int(max(0.0, value) / top * 7.999))] for value in values)
+
+
+def levels(values: Iterable[float]) -> str:
+    """One character per value, an eighth of a cell high for each 1: from ▁ for 1 and less to █ for 8 and more."""
+    return "".join(SPARKS[round(min(8.0, max(1.0, value))) - 1] if value == value else SPARKS[0] for value in values)
 
 
 def size(size_bytes: float) -> str:

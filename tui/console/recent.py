@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,8 +12,23 @@ from store.events import Kind
 from store.records import Event
 from tui.console.telling import failure, signature
 
+WINDOW_EVENTS = 400
+"""How many of a run's latest events are read when it is looked at."""
+
+WINDOW_MOST = 4000
+"""What has taken in more than this begins anew with the latest."""
+
 POLL_GAP_S = 60.0
 """As the rule of loops has it where no policy says otherwise."""
+
+
+class Since(NamedTuple):
+    """What a run has spent since its last new result."""
+
+    tokens: int = 0
+    cost_usd: float = 0.0
+    steps: int = 0
+    """Begun since then."""
 
 
 class Recent(msgspec.Struct):
@@ -41,6 +56,8 @@ class Recent(msgspec.Struct):
     """Oldest first; what was used before the first step of the window is left out."""
     new_per_step: list[float] = []
     """New results per step, in step with `tokens_per_step`."""
+    since_per_step: list[Since] = []
+    """As it was when each step ended, in step with `tokens_per_step`; of the last one, as it is now."""
 
 
 def look(events: Sequence[Event]) -> Recent:
@@ -52,20 +69,23 @@ class Looking:
     """Sums up a window of events as it grows."""
 
     def __init__(self) -> None:
-        self.found = Recent(stops=[], usual_s={}, tokens_per_step=[], new_per_step=[])
+        self.found = Recent(stops=[], usual_s={}, tokens_per_step=[], new_per_step=[], since_per_step=[])
         self.args: dict[str, Any] = {}
         self.began: dict[str, float] = {}
-        self.seen: set[str] = set()
-        self.last = ""
+        self.seen: set[int] = set()
+        """Hashes of calls with their results, which may be long."""
+        self.last: int | None = None
         self.polls: set[str] = set()
         """Ids of calls that were declared to ask again and again."""
         self.apart: set[str] = set()
         """Ids of calls that came so long after the one before, with no model asked, that they wait for something."""
         self.ended_at: float | None = None
         self.asked_at = float("-inf")
-        self.accepted: set[str] = set()
+        self.accepted: set[int] = set()
         """Repetitions that a person said are fine."""
         self.durations: dict[str, list[float]] = {}
+        self.timed: set[str] = set()
+        """Tools whose calls have ended since the figures were given."""
         self.step = 0
         self.barren = 0
         self.repeated_answers = 0
@@ -77,17 +97,28 @@ class Looking:
             handle = _HANDLERS.get(event.kind)
             if handle is not None:
                 handle(self, event)
+        self.end_step()
         found = self.found
         found.stale_steps = self.barren if self.repeated_answers else 0
-        found.usual_s = {tool: median(took) for tool, took in self.durations.items() if len(took) >= 3}
+        for tool in self.timed:
+            if len(self.durations[tool]) >= 3:
+                found.usual_s[tool] = median(self.durations[tool])
+        self.timed.clear()
         return found
 
+    def end_step(self) -> None:
+        found = self.found
+        if found.since_per_step:
+            found.since_per_step[-1] = Since(found.tokens_since, found.cost_since, self.barren)
+
     def step_begin(self, event: Event) -> None:
+        self.end_step()
         number = event.body.get("n")
         self.step = number if isinstance(number, int) else self.step
         self.barren += 1
         self.found.tokens_per_step.append(0.0)
         self.found.new_per_step.append(0.0)
+        self.found.since_per_step.append(Since())
 
     def action_begin(self, event: Event) -> None:
         ident = str(event.body.get("id"))
@@ -106,17 +137,18 @@ class Looking:
         if not isinstance(took, int | float):
             took = event.at - self.began.get(ident, event.at)
         self.durations.setdefault(tool, []).append(float(took))
+        self.timed.add(tool)
         self.use(event, body.get("usage") or {})
         if ident not in self.args:
             return
         ok = body.get("ok", True)
-        mark = signature(tool, self.args.pop(ident), body.get("result") if ok else failure(body))
+        mark = hash(signature(tool, self.args.pop(ident), body.get("result") if ok else failure(body)))
         step = body.get("step") if isinstance(body.get("step"), int) else self.step
         fine = ident in self.polls or mark in self.accepted
         self.ended_at = event.at
         if fine or ident in self.apart:
             # As for the rule of loops: it is no repetition, and ends one.
-            self.last, self.found.repeats = "", 0
+            self.last, self.found.repeats = None, 0
         elif mark == self.last:
             self.found.repeats += 1
         else:
@@ -157,7 +189,7 @@ class Looking:
             self.found.tokens_per_step[-1] += tokens
 
     def accept(self, event: Event) -> None:
-        if self.last:
+        if self.last is not None:
             self.accepted.add(self.last)
 
     def status(self, event: Event) -> None:
@@ -165,7 +197,7 @@ class Looking:
             self.found.stops.append(str(event.body["reason"]))
         if event.body.get("from") in ("paused", "stopped"):
             self.found.repeats = 0
-            self.last = ""
+            self.last = None
             self.barren = 0
 
 
