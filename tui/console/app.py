@@ -36,12 +36,13 @@ from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
 from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
+from tui.console.recent import WINDOW_EVENTS
 from tui.console.requests import Requests
 from tui.console.screens.fleet import FleetScreen
 from tui.console.screens.run_page import RunScreen
 from tui.console.screens.tiny import TinyScreen, is_tiny
 from tui.console.standing import needs_you, order_key, standing
-from tui.console.state import WINDOW_EVENTS, State, Window
+from tui.console.state import State, Window
 from tui.console.themes import DARK, LIGHT
 from tui.supervisor import Supervisor
 
@@ -190,6 +191,7 @@ class ConsoleApp(App[int]):
             state.heard_at = time.monotonic()
             # What happened while the record could not be read is in none of them.
             state.windows.clear()
+            state.glances.clear()
             state.model.load(frame.runs)
             state.look_around()
             news.recall(state)

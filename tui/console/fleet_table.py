@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -22,6 +23,9 @@ from tui.console.widgets.painted import Toned
 
 STILL_S = 2.0
 """The order may change once the hand has been still for so long."""
+
+RESTING_S = 0.2
+"""The hand is not on a key that is held down, or about to press the next one."""
 
 
 class FleetTable(Toned, ScrollView, can_focus=True):
@@ -66,9 +70,10 @@ class FleetTable(Toned, ScrollView, can_focus=True):
             super().__init__()
             self.column = column
 
-    def __init__(self, model: FleetModel, *, id: str | None = None) -> None:
+    def __init__(self, model: FleetModel, bars: Callable[[Run], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.model = model
+        self._bars = bars
         self.selected: str | None = None
         self.moved_at = float("-inf")
         """Monotonic time of the last movement of the hand."""
@@ -141,6 +146,12 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         top = self.scroll_offset.y
         return range(top, min(len(self.model.keys), top + max(0, self.size.height - 1)))
 
+    def in_sight(self) -> list[Run]:
+        """The runs on the screen whose sparkline is there to be seen; none while the hand moves."""
+        if time.monotonic() - self.moved_at < RESTING_S or all(column.name != "since" for column in self._columns[1]):
+            return []
+        return [run for index in self.visible_lines() if (run := self.model.at(index)) is not None]
+
     def select(self, run: str | None) -> None:
         """Put the cursor on a run, wherever it is listed, or on a group."""
         if run is None or run not in self.model.index or run == self.selected:
@@ -209,11 +220,12 @@ class FleetTable(Toned, ScrollView, can_focus=True):
         marked = run.run in self.model.marks
         ticks = self._ticks[run.run] = ticking(run, now)
         within = run.run in self.model.within
-        key = (run.run, run.last_seq, *ticks.values(), at_cursor, marked, within, width)
+        bars = self._bars(run)
+        key = (run.run, run.last_seq, *ticks.values(), bars, at_cursor, marked, within, width)
         strip = self._strips.get(key)
         if strip is None:
             under = "fleet--cursor" if at_cursor else "fleet--marked" if marked else ""
-            spans = paint_row(run, columns, now, at_cursor=at_cursor, marked=marked, within=within)
+            spans = paint_row(run, columns, now, bars=bars, at_cursor=at_cursor, marked=marked, within=within)
             strip = self._strips[key] = self.strip(spans, width, under)
         return strip
 

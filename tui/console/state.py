@@ -14,16 +14,11 @@ from typing import Any, NamedTuple
 from store.home import Home
 from store.records import Event, Run
 from tui.console.fleet_model import FleetModel
+from tui.console.glances import Glances
 from tui.console.groups import waits_for
-from tui.console.recent import Looking, Recent
+from tui.console.recent import WINDOW_EVENTS, WINDOW_MOST, Looking, Recent
 from tui.console.telling import Story
 from tui.console.verdict import Verdict, judge
-
-WINDOW_EVENTS = 400
-"""How many of a run's latest events are read when it is looked at."""
-
-WINDOW_MOST = 4000
-"""A window that has grown beyond this is read anew."""
 
 WINDOWS_KEPT = 12
 RATE_WINDOW_S = 300.0
@@ -101,6 +96,8 @@ class State:
     windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
     reading: dict[str, list[Event]] = field(default_factory=dict)
     """By the run whose window is being read, what came meanwhile."""
+    glances: Glances = field(default_factory=Glances)
+    """What is known of the runs in the list that have no window."""
     notes: deque[Note] = field(default_factory=lambda: deque(maxlen=200))
     runtime_alive: bool = False
     runtime_age_s: float | None = None
@@ -149,6 +146,7 @@ class State:
                 self.reading[event.run].append(event)
             if event.run in self.windows:
                 mine.setdefault(event.run, []).append(event)
+        self.glances.take(events)
         for name, fresh in mine.items():
             window = self.windows[name]
             if len(window.events) + len(fresh) > WINDOW_MOST:
@@ -159,6 +157,11 @@ class State:
     def verdict(self, run: Run, now: float) -> Verdict:
         """The five answers about a run."""
         return judge(run, self.window(run.run).recent, now)
+
+    def recent(self, name: str) -> Recent | None:
+        """What a run's latest events amount to; None where they are not read yet."""
+        window = self.windows.get(name)
+        return window.recent if window is not None else self.glances.recent(name)
 
     def waiting_for(self) -> dict[str, int]:
         """How many runs wait for each dependency."""

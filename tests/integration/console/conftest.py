@@ -78,6 +78,12 @@ class Console:
         """Wait until all of it is on the screen."""
         await self.until(lambda: all(fragment in self.text for fragment in fragments), within_s)
 
+    @property
+    def read(self) -> bool:
+        """Whether every line on the screen has its sparkline, as far as there is one."""
+        fleet = self.app.fleet_screen
+        return self.app.state.glances.missing(fleet.table.in_sight()) is None
+
     async def until_quiet(self) -> None:
         """Wait until the screen has not changed for a moment."""
         loop = asyncio.get_running_loop()

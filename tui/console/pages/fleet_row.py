@@ -9,6 +9,7 @@ from store.states import Status
 from tui.console import formats
 from tui.console.can import short
 from tui.console.lines import Line, Span, fit, line
+from tui.console.since_new import stuck
 from tui.console.standing import NEAR_LIMIT, glyph, standing, tightest, why
 
 
@@ -32,33 +33,37 @@ _WIDEST = (
     ("quiet", "QUIET", 6),
     ("tokens", "TOKENS", 7),
     ("cost", "COST OF LIMIT", 18),
+    ("since", "SINCE NEW", 9),
     ("why", "WHY", 0),
 )
+_CLOSER = {"agent": 18, "tool": 17, "quiet": 5, "tokens": 6, "cost": 12}
+_NARROW = (
+    ("lead", 2),
+    ("agent", 17),
+    ("run", 6),
+    ("status", 9),
+    ("task", 16),
+    ("step", 4),
+    ("tool", 16),
+    ("quiet", 5),
+    ("tokens", 6),
+    ("cost", 7),
+)
 _TIERS: tuple[tuple[int, dict[str, int]], ...] = (
-    (190, {name: width for name, _, width in _WIDEST} | {"agent": 26, "task": 36, "tool": 28}),
-    (150, {name: width for name, _, width in _WIDEST}),
-    (
-        110,
-        {
-            "lead": 2,
-            "agent": 17,
-            "run": 6,
-            "status": 9,
-            "task": 16,
-            "step": 4,
-            "tool": 16,
-            "quiet": 5,
-            "tokens": 6,
-            "cost": 7,
-            "why": 0,
-        },
-    ),
+    (190, {name: width for name, _, width in _WIDEST} | {"agent": 26, "task": 30, "tool": 24}),
+    (172, {name: width for name, _, width in _WIDEST}),
+    (150, {name: width for name, _, width in _WIDEST} | _CLOSER),
+    (130, dict(_NARROW) | {"since": 9, "why": 0}),
+    (110, dict(_NARROW) | {"why": 0}),
     (72, {"lead": 2, "agent": 15, "status": 9, "step": 4, "tool": 10, "quiet": 5, "cost": 6, "why": 0}),
     (50, {"lead": 2, "agent": 14, "status": 9, "quiet": 5, "why": 0}),
     (0, {"lead": 2, "agent": 14, "status": 9, "why": 0}),
 )
 _WITH_BAR = 18
 """Cells of the cost column from which it has a bar."""
+
+_WITH_LIMIT = 12
+"""The same for the share of the limit that is used."""
 
 _RIGHT = frozenset({"step", "quiet", "tokens"})
 _TITLES = {name: title for name, title, _ in _WIDEST}
@@ -70,7 +75,9 @@ def columns_for(width: int) -> list[Column]:
     fixed = sum(cells + 1 for cells in widths.values() if cells)
     columns = []
     for name, cells in widths.items():
-        title = "COST" if name == "cost" and cells < _WITH_BAR else _TITLES[name]
+        title = _TITLES[name]
+        if name == "cost" and cells < _WITH_BAR:
+            title = "COST LIMIT" if cells >= _WITH_LIMIT else "COST"
         columns.append(Column(name, title, cells or max(4, width - fixed), name in _RIGHT))
     return columns
 
@@ -80,10 +87,14 @@ def paint_head(columns: list[Column], sort: str, reverse: bool) -> Line:
     spans: list[Span] = []
     for column in columns:
         sorts = column.name == sort
-        title = column.title + (("▲" if reverse else "▼") if sorts else "")
+        arrow = ("▲" if reverse else "▼") if sorts else ""
         right = column.right or (column.name == "cost" and column.width < _WITH_BAR)
         gap = "" if column is columns[-1] else " "
-        spans.append(Span(fit(title, column.width, right=right) + gap, "strong" if sorts else ""))
+        if len(column.title) < column.width:
+            shown = fit(column.title + arrow, column.width, right=right) + gap
+        else:
+            shown = fit(column.title, column.width) + (arrow or gap)
+        spans.append(Span(shown, "strong" if sorts else ""))
     return tuple(spans)
 
 
@@ -111,9 +122,9 @@ def elapsed(run: Run, now: float) -> str:
 
 
 def paint_row(
-    run: Run, columns: list[Column], now: float, *, at_cursor: bool, marked: bool, within: bool = False
+    run: Run, columns: list[Column], now: float, *, bars: str, at_cursor: bool, marked: bool, within: bool = False
 ) -> Line:
-    """The line of one run; `within` a group it is set in."""
+    """The line of one run; `bars` are its sparkline, `within` a group it is set in."""
     place = standing(run)
     row_tone = "dim" if place.tone == "dim" else ""
     loud = place.tone if place.tone in ("needs", "warn") else row_tone
@@ -125,8 +136,11 @@ def paint_row(
             spans.append(Span(f"{glyph(place.name)} ", loud))
             continue
         gap = "" if column is columns[-1] else " "
-        if column.name == "cost" and column.width >= _WITH_BAR:
-            spans += [*_cost_and_bar(run, now, row_tone), Span(gap)]
+        if column.name == "cost" and column.width >= _WITH_LIMIT:
+            spans += [*_cost_of_limit(run, column.width, now, row_tone), Span(gap)]
+            continue
+        if column.name == "since":
+            spans.append(Span(fit(bars, column.width, right=True) + gap, loud if stuck(run, bars) else "dim"))
             continue
         text, tone = _cell(run, column, now, row_tone, loud)
         if within and column.name == "agent":
@@ -190,13 +204,18 @@ def _cost(run: Run, width: int) -> str:
     return fit(formats.money(run.cost_usd) if run.cost_usd else "–", width, right=True)
 
 
-def _cost_and_bar(run: Run, now: float, tone: str) -> list[Span]:
-    """The cost, and how much of the tightest limit is used."""
+def _cost_of_limit(run: Run, width: int, now: float, tone: str) -> list[Span]:
+    """The cost, and how much of the tightest limit is used: as a bar too where there is room."""
+    with_bar = width >= _WITH_BAR
     spent = Span(_cost(run, 7), tone)
     near = tightest(run, now)
     if near is None:
-        said = " no limit" if run.attempt and not run.at_rest else ""
-        return [spent, Span(fit(said, _WITH_BAR - 7), "dim")]
+        goes_on = run.attempt and not run.at_rest
+        said = "" if not goes_on else " no limit" if with_bar else " none"
+        return [spent, Span(fit(said, width - 7), "dim")]
+    percent = formats.percent(near[1])
+    if not with_bar:
+        return [spent, Span(fit(f"{percent}%", width - 7, right=True), tone)]
     full = near[1] >= NEAR_LIMIT
     bar = Span(f" {formats.bar(near[1], 6)}", "text" if full and not tone else "dim")
-    return [spent, bar, Span(fit(formats.percent(near[1]), 4, right=True), tone)]
+    return [spent, bar, Span(fit(percent, 4, right=True), tone)]

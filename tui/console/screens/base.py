@@ -34,6 +34,8 @@ def key(
 class ConsoleScreen(ActingScreen):
     """Head, body, messages and keys."""
 
+    legend: ClassVar[str] = ""
+    """What the help says of it beside its keys and the glyphs."""
     BINDINGS: ClassVar[list[BindingType]] = [
         key("question_mark", "help", "help", "The keys of this screen, each with a sentence", shown="?"),
         key("colon", "palette", "palette", "Every command by name (also ctrl+p)", shown=":", show=False),
@@ -102,7 +104,8 @@ class ConsoleScreen(ActingScreen):
     def action_help(self) -> None:
         from tui.console.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.help_title(), list(own_bindings(self, hidden=True)), self.focused))
+        bindings = list(own_bindings(self, hidden=True))
+        self.app.push_screen(HelpScreen(self.help_title(), bindings, self.focused, self.legend))
 
     def help_title(self) -> str:
         """What the help calls this screen."""

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widgets import Input
+from textual.worker import Worker
 
 from store.records import Run
 from tui.console.can import refusal
@@ -22,6 +23,7 @@ from tui.console.pages.keys import Key
 from tui.console.pages.welcome import banner, no_match, nothing_yet
 from tui.console.screens import of_run
 from tui.console.screens.base import ConsoleScreen, key
+from tui.console.since_new import sparkline
 from tui.console.state import State
 from tui.console.widgets.painted import Painted
 
@@ -31,11 +33,19 @@ SELECTED_AFTER_S = 0.06
 
 
 _OF_ONE_RUN = frozenset({"screen.why", "screen.checkpoints", "screen.log", "screen.in_flight"})
+_NO_ORDER = {
+    "why": "The list has no order by why: reason: in the filter lists one reason.",
+    "since": "The list has no order by since new: only of the runs in sight is so much read.",
+}
 
 
 class FleetScreen(ConsoleScreen):
     """The fleet table with the detail side under it."""
 
+    legend: ClassVar[str] = (
+        "SINCE NEW: what the run had spent since its last new result when each of its last 8 steps ended, "
+        "one eighth (▁) for each average step; flat it gets on, as a stair (▁▂▃▄) it does not."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         key("d", "doubt", "answer…", "Answer whether an action in doubt happened"),
         key(
@@ -71,11 +81,12 @@ class FleetScreen(ConsoleScreen):
         self._detail_at = 0.0
         self._detail_due: Timer | None = None
         self._heard: object = None
+        self._glancing: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         yield Painted(id="head")
         yield Painted(id="banner")
-        yield FleetTable(self._model, id="fleet")
+        yield FleetTable(self._model, self._bars, id="fleet")
         yield Painted(id="empty")
         yield Input(id="filter", placeholder="words, status:paused, reason:loop, agent:name")
         yield Painted(id="detail")
@@ -84,12 +95,34 @@ class FleetScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self.ready = True
-        self.set_interval(SETTLE_EVERY_S, self.table.settle)
+        self.set_interval(SETTLE_EVERY_S, self._settle)
         self.table.load()
         self.table.focus()
         self.lay_out()
         self.console_app.cover_if_tiny(self.app.size)
         self.console_app.follow()
+
+    def _settle(self) -> None:
+        self.table.settle()
+        self._glance()
+
+    def _glance(self) -> None:
+        """Begin to read what the lines in sight lack, unless that is under way."""
+        reader, glances = self.console_app.feed.reader, self.state.glances
+        busy = self._glancing is not None and not self._glancing.is_finished
+        if reader is not None and not busy and glances.missing(self._in_sight()) is not None:
+            reading = glances.catch_up(self._in_sight, reader.events_of, self._glanced)
+            self._glancing = self.run_worker(reading, group="glances")
+
+    def _in_sight(self) -> list[Run]:
+        return self.table.in_sight() if self.alive and (self.is_current or self.app.screen.is_modal) else []
+
+    def _glanced(self, run: str) -> None:
+        if self.alive and (index := self._model.index.get(run)) is not None:
+            self.table.changed([index])
+
+    def _bars(self, run: Run) -> str:
+        return sparkline(run, self.state.recent(run.run))
 
     @property
     def table(self) -> FleetTable:
@@ -106,6 +139,7 @@ class FleetScreen(ConsoleScreen):
             return
         self.table.load()
         self.lay_out()
+        self.call_after_refresh(self._glance)
 
     def changed(self, lines: list[int], touched: set[str]) -> None:
         if not self.alive:
@@ -252,8 +286,8 @@ class FleetScreen(ConsoleScreen):
         if event.column in SORTS:
             self._model.order_by(event.column)
             self.table.load()
-        elif event.column == "why":
-            self.state.note("The list has no order by why: reason: in the filter lists one reason.", "warn")
+        elif event.column in _NO_ORDER:
+            self.state.note(_NO_ORDER[event.column], "warn")
             self.paint_frame()
 
     def on_fleet_table_stuck(self, event: FleetTable.Stuck) -> None:

@@ -34,9 +34,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,enter", "back", "close", id="back", tooltip="Close the help", key_display="esc")
     ]
 
-    def __init__(self, title: str, bindings: list[Binding], focused: Widget | None) -> None:
+    def __init__(self, title: str, bindings: list[Binding], focused: Widget | None, legend: str = "") -> None:
         super().__init__()
         self._heading = title
+        self._legend = legend
         self._rows = [(_keys(binding), binding.tooltip or binding.description) for binding in bindings]
         if focused is not None:
             own = [binding for _, binding in focused._bindings]
@@ -63,7 +64,7 @@ class HelpScreen(ModalScreen[None]):
     def _paint(self) -> None:
         width = max(20, min(86, self.app.size.width - 4))
         box = self.query_one("#box")
-        lines = help_lines(self._rows, width - 5)
+        lines = help_lines(self._rows, width - 5, self._legend)
         box.styles.width = width
         box.styles.height = min(self.app.size.height, len(lines) + 2)
         self.query_one("#page", LinesView).show(lines)
@@ -72,8 +73,8 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss()
 
 
-def help_lines(rows: list[tuple[str, str]], width: int) -> list[Line]:
-    """Keys with their sentences, then what the glyphs mean."""
+def help_lines(rows: list[tuple[str, str]], width: int, legend: str = "") -> list[Line]:
+    """Keys with their sentences, then what the glyphs mean, and `legend`."""
     wide = max(len(keys) for keys, _ in rows) + 2
     lines: list[Line] = []
     for keys, text in rows:
@@ -86,6 +87,9 @@ def help_lines(rows: list[tuple[str, str]], width: int) -> list[Line]:
     each = max(1, width // 16)
     lines += [line(*shown[at : at + each]) for at in range(0, len(shown), each)]
     lines.append(EMPTY)
+    if legend:
+        lines += [line(row) for row in wrap(legend, width)]
+        lines.append(EMPTY)
     said = "Keys that are dimmed at the bottom cannot work now; press one to read why."
     lines += [line(Span(row, "dim")) for row in wrap(said, width)]
     return lines
