@@ -27,6 +27,12 @@ SORTS: dict[str, SortKey] = {
 }
 """What the list can be ordered by; the first is where it begins."""
 
+NO_ORDER = {
+    "why": "The list has no order by why: reason: in the filter lists one reason.",
+    "since": "The list has no order by since new: only of the runs in sight is so much read.",
+}
+"""Why it cannot be ordered by a column."""
+
 FIELDS = ("status", "reason", "agent", "needs")
 
 

@@ -99,8 +99,8 @@ class Glances:
         glance = Glance()
         try:
             glance.add(await events_of(run.last_seq, WINDOW_EVENTS))
-        except (AgentwatchError, msgspec.MsgspecError):
-            # The list does without it: that the record cannot be read is told where all of it is followed.
+        except (AgentwatchError, msgspec.MsgspecError, ValueError):
+            # ValueError: the record was closed meanwhile. That it cannot be read is told where all of it is followed.
             glance = Glance()
         finally:
             asked = self._reading.pop(run.run, None) is came

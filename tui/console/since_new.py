@@ -11,6 +11,11 @@ from tui.console.standing import spent
 STEPS = 8
 """Of so many of the latest steps there is a bar."""
 
+LEGEND = (
+    f"SINCE NEW: what the run had spent since its last new result when each of its last {STEPS} steps ended, "
+    "one eighth (▁) for each average step; flat it gets on, as a stair (▁▂▃▄) it does not."
+)
+
 _HIGH = "▆▇█"
 
 _STUCK = (StopReason.LOOP_DETECTED, StopReason.NO_PROGRESS)

@@ -96,7 +96,7 @@ def test_bars(made: Steps, bars: str) -> None:
 
 
 def test_a_costly_step_stands_out_by_what_it_cost_against_an_average_one() -> None:
-    made = steps(*[FRESH] * 9, input_tokens=1000).step(FRESH, input_tokens=6000)
+    made = steps(*[FRESH] * 9, input_tokens=1000).step(FRESH, input_tokens=5000)
 
     assert made.bars() == "▁▁▁▁▁▁▁▄"
 
@@ -105,6 +105,19 @@ def test_a_step_that_has_only_begun_does_not_lower_the_average() -> None:
     made = steps(FRESH, SAME, SAME, **TOKENS).step(None)
 
     assert made.bars(status=Status.RUNNING) == "▁▁▂▂"
+
+
+def test_a_run_whose_calls_all_fail_spends_and_brings_nothing_new() -> None:
+    made = Steps()
+    for n in range(1, 6):
+        made.step(None, **TOKENS).add(Kind.ACTION_BEGIN, id=f"f{n}", tool="search", args={"query": n})
+        made.add(Kind.ACTION_END, id=f"f{n}", tool="search", step=n, ok=False, error=f"failure {n}")
+
+    assert made.bars() == "▁▂▃▄▅"
+
+
+def test_where_progress_lies_before_what_was_read_the_bars_begin_with_what_was_read() -> None:
+    assert steps(None, None, None, **TOKENS).bars(progress_at=NOW - 600) == "▁▂▃"
 
 
 def test_progress_is_something_new_as_it_is_for_the_verdict() -> None:

@@ -13,7 +13,7 @@ from textual.worker import Worker
 
 from store.records import Run
 from tui.console.can import refusal
-from tui.console.fleet_model import SORTS
+from tui.console.fleet_model import NO_ORDER, SORTS
 from tui.console.fleet_table import FleetTable
 from tui.console.lines import EMPTY, Line, Span, line, rule
 from tui.console.pages.detail import detail
@@ -23,7 +23,7 @@ from tui.console.pages.keys import Key
 from tui.console.pages.welcome import banner, no_match, nothing_yet
 from tui.console.screens import of_run
 from tui.console.screens.base import ConsoleScreen, key
-from tui.console.since_new import sparkline
+from tui.console.since_new import LEGEND, sparkline
 from tui.console.state import State
 from tui.console.widgets.painted import Painted
 
@@ -33,19 +33,12 @@ SELECTED_AFTER_S = 0.06
 
 
 _OF_ONE_RUN = frozenset({"screen.why", "screen.checkpoints", "screen.log", "screen.in_flight"})
-_NO_ORDER = {
-    "why": "The list has no order by why: reason: in the filter lists one reason.",
-    "since": "The list has no order by since new: only of the runs in sight is so much read.",
-}
 
 
 class FleetScreen(ConsoleScreen):
     """The fleet table with the detail side under it."""
 
-    legend: ClassVar[str] = (
-        "SINCE NEW: what the run had spent since its last new result when each of its last 8 steps ended, "
-        "one eighth (▁) for each average step; flat it gets on, as a stair (▁▂▃▄) it does not."
-    )
+    legend: ClassVar[str] = LEGEND
     BINDINGS: ClassVar[list[BindingType]] = [
         key("d", "doubt", "answer…", "Answer whether an action in doubt happened"),
         key(
@@ -286,8 +279,8 @@ class FleetScreen(ConsoleScreen):
         if event.column in SORTS:
             self._model.order_by(event.column)
             self.table.load()
-        elif event.column in _NO_ORDER:
-            self.state.note(_NO_ORDER[event.column], "warn")
+        elif event.column in NO_ORDER:
+            self.state.note(NO_ORDER[event.column], "warn")
             self.paint_frame()
 
     def on_fleet_table_stuck(self, event: FleetTable.Stuck) -> None:
