@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.filter import LineFilter
@@ -37,6 +36,7 @@ from tui.console.fleet_model import SORTS
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
 from tui.console.recent import WINDOW_EVENTS
+from tui.console.repainting import RepaintingApp
 from tui.console.requests import Requests
 from tui.console.screens.fleet import FleetScreen
 from tui.console.screens.run_page import RunScreen
@@ -56,7 +56,7 @@ LOOK_AFTER_S = 0.06
 """A run is read once the cursor has rested on it for so long."""
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(RepaintingApp):
     """The Textual application."""
 
     CSS_PATH = "console.tcss"
@@ -278,8 +278,8 @@ class ConsoleApp(App[int]):
             )
         now = time.time()
         top = self.screen_stack[-1]
-        for screen in (self.fleet_screen, top):
-            if isinstance(screen, ActingScreen) and (screen is top or top.is_modal):
+        for screen in (self.fleet_screen, top) if top.is_modal else (top,):
+            if isinstance(screen, ActingScreen):
                 screen.second(now)
         if isinstance(top, Dialog) and top.query("#answers"):
             top.paint()

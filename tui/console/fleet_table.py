@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.events import Click, MouseScrollDown, MouseScrollUp
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -121,25 +121,11 @@ class FleetTable(Toned, ScrollView, can_focus=True):
             self.load()
 
     def tick(self, now: float) -> None:
-        """A second has passed: repaint the visible cells in which a time has moved on."""
+        """A second has passed: repaint the visible lines in which a time has moved on."""
         for index in self.visible_lines():
             run = self.model.at(index)
-            if run is None:
+            if run is None or self._ticks.get(run.run) != ticking(run, now):
                 self.refresh_line(index + 1)
-                continue
-            before, after = self._ticks.get(run.run, {}), ticking(run, now)
-            if before.keys() != after.keys():
-                self.refresh_line(index + 1)
-            else:
-                self._refresh_cells(index, {name for name, text in after.items() if before[name] != text})
-
-    def _refresh_cells(self, index: int, names: set[str]) -> None:
-        """Repaint some columns of a line: over a network the others would be sent for nothing."""
-        x, y = 0, index + 1 - self.scroll_offset.y
-        for column in self.columns(self.scrollable_content_region.width) if names else ():
-            if column.name in names:
-                self.refresh(Region(x, y, column.width, 1))
-            x += column.width + 1
 
     def visible_lines(self) -> range:
         """Lines of the model that are on the screen."""

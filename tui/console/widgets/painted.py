@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -76,18 +77,11 @@ class Painted(Toned):
             # A change of style, for Textual keeps the height it has found while an earlier refresh is still due.
             self.styles.min_height = len(lines)
             return
-        for y in range(max(len(before), len(lines))):
-            old = before[y] if y < len(before) else None
-            new = lines[y] if y < len(lines) else None
-            if old != new:
-                self.refresh_row(y)
-
-    def refresh_row(self, y: int) -> None:
-        """Paint one line again."""
-        from textual.geometry import Region
-
-        left, top = self.gutter.left, self.gutter.top
-        self.refresh(Region(left, top + y, self.size.width, 1))
+        rows = max(len(before), len(lines))
+        changed = [y for y in range(rows) if before[y : y + 1] != lines[y : y + 1]]
+        if changed:
+            gutter, width = self.gutter, self.size.width
+            self.refresh(*[Region(gutter.left, gutter.top + y, width, 1) for y in changed])
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return len(self.lines)
