@@ -22,10 +22,12 @@ from store.home import Home
 from store.journal import ACTION_COLUMNS, CHAIN, CHECKPOINT_COLUMNS, action_of, event_of
 from store.projection import project
 from store.records import Action, Checkpoint, CheckpointRef, Event, Run
+from store.watching import Watch
 
 BUSY_POLL_S = 0.025
 IDLE_POLL_S = 0.1
 IDLE_AFTER_S = 2.0
+ASK_ANYWAY_S = 1.0
 TAIL_BATCH = 5000
 
 
@@ -86,6 +88,8 @@ class Reader:
     def __init__(self, db: aiosqlite.Connection, path: Path) -> None:
         self._db = db
         self._path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        """Where every commit is written first."""
         self.caught_up_at = float("-inf")
         """Monotonic time at which `tail` last found nothing that it had not yielded."""
 
@@ -183,19 +187,35 @@ class Reader:
         return [event_of(row) for row in rows]
 
     async def tail(self, after_seq: int) -> AsyncIterator[list[Event]]:
-        """Events after `after_seq` as they are committed, in batches of at most 5,000, for ever."""
+        """Events after `after_seq` as they are committed, in batches of at most 5,000, for ever.
+
+        The record is asked every 25 ms until it was quiet for 2 s, then when its write-ahead log is written, and every
+        second all the same.  Where the log cannot be watched, or was seen to be written without a sign (some file
+        systems give none), a quiet record is asked every 100 ms.
+        """
         seq, seen, quiet = after_seq, -1, 0.0
-        while True:
-            version = int((await self._rows("PRAGMA data_version"))[0][0])
-            if version != seen:
-                seen, quiet = version, 0.0
-                while events := await self._after(seq, TAIL_BATCH):
-                    seq = events[-1].seq
-                    yield events
-            self.caught_up_at = time.monotonic()
-            pause = BUSY_POLL_S if quiet < IDLE_AFTER_S else IDLE_POLL_S
-            quiet += pause
-            await asyncio.sleep(pause)
+        with Watch(self._log) as watch:
+            telling = watch.works
+            while True:
+                # Before the question: what is written after it is told again.
+                written = watch.written()
+                version = int((await self._rows("PRAGMA data_version"))[0][0])
+                if version != seen:
+                    telling = telling and (quiet < IDLE_AFTER_S or written or watch.written())
+                    while events := await self._after(seq, TAIL_BATCH):
+                        seq = events[-1].seq
+                        yield events
+                self.caught_up_at = time.monotonic()
+                if version != seen or written:
+                    # What is written can be read a moment later only: asked just then, the record looks unchanged.
+                    seen, quiet = version, 0.0
+                if quiet < IDLE_AFTER_S:
+                    quiet += BUSY_POLL_S
+                    await asyncio.sleep(BUSY_POLL_S)
+                elif telling:
+                    await watch.wait(ASK_ANYWAY_S)
+                else:
+                    await asyncio.sleep(IDLE_POLL_S)
 
     async def actions(self, run: str) -> list[Action]:
         """The intents of a run that are not cleared, and the successes kept for replay, oldest first."""
