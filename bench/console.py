@@ -1,4 +1,4 @@
-"""Measures the console in a real pseudo-terminal: CPU share, key to paint, event to screen, first paint, memory.
+"""Measures the console in a real pseudo-terminal: CPU share, key to paint, event to screen, bytes sent, memory.
 
 python bench/console.py                 1,000 runs, 1,000,000 events, 100 changes a second
 python bench/console.py --runs 10000 --events 100000
@@ -34,7 +34,7 @@ from store.journal import Journal  # noqa: E402
 from store.states import Status  # noqa: E402
 
 COLUMNS, ROWS = 160, 50
-STAMP = re.compile(rb"T(\d{10,20})\b")
+STAMP = re.compile(r"\bT(\d{10,20})\b")
 PROBED = 30
 """Stamps go to so many of the first runs: those that are on the screen."""
 
@@ -122,58 +122,69 @@ def write(home: Home, runs: int, rate: float, seconds: float) -> None:
 class Terminal:
     """The console in a pseudo-terminal, and what it has painted."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, **environ: str) -> None:
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self.stream = pyte.ByteStream(self.screen)
         self.bytes = 0
-        self.unparsed: list[bytes] = []
         self.delays: list[float] = []
-        self.seen: set[bytes] = set()
-        environ = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        self.seen: set[str] = set()
+        inherited = {name: value for name, value in os.environ.items() if name != "SSH_CONNECTION"}
+        given = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         code = "import sys; from pathlib import Path; from store.home import Home; "
         code += "from tui.console.app import run_console; sys.exit(run_console(Home(Path(sys.argv[1]))))"
         self.began = time.monotonic()
         self.child = pexpect.spawn(
-            sys.executable, ["-c", code, str(home.root)], dimensions=(ROWS, COLUMNS), env=environ, cwd=str(ROOT)
+            sys.executable,
+            ["-c", code, str(home.root)],
+            dimensions=(ROWS, COLUMNS),
+            env=inherited | given | environ,
+            cwd=str(ROOT),
         )
         self.child.delaybeforesend = None  # else pexpect waits 50 ms before each key
         self.process = psutil.Process(self.child.pid)
 
-    def read(self, seconds: float, *, parse: bool = True, until: str = "") -> bool:
+    def read(self, seconds: float, *, until: str = "") -> bool:
         """Read for so long, or until a text is on the screen."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self.child.child_fd], [], [], min(left, 0.05))[0]:
+            if not self.read_once(min(left, 0.05)):
                 continue
-            chunk = os.read(self.child.child_fd, 65536)
-            now = time.monotonic_ns()
-            self.bytes += len(chunk)
-            for stamp in STAMP.findall(chunk):
-                # A line is painted again when something else on it moves: only the first time counts.
+            if until and any(until in row for row in self.screen.display):
+                return True
+        return False
+
+    def read_once(self, seconds: float) -> bool:
+        """Read what is there within so long, and let the emulated screen show it; whether there was anything."""
+        if not select.select([self.child.child_fd], [], [], seconds)[0]:
+            return False
+        chunk = os.read(self.child.child_fd, 65536)
+        now = time.monotonic_ns()
+        self.bytes += len(chunk)
+        self.screen.dirty.clear()
+        self.stream.feed(chunk)
+        for y in self.screen.dirty:
+            row = self.screen.buffer[y]
+            # Of a stamp only the digits that differ are sent: whole it stands on the screen alone.
+            for stamp in STAMP.findall("".join(row[x].data for x in range(COLUMNS))):
                 if stamp not in self.seen:
                     self.seen.add(stamp)
                     self.delays.append((now - int(stamp)) / 1e6)
-            self.unparsed.append(chunk)
-            if parse:
-                self.catch_up()
-                if until and any(until in row for row in self.screen.display):
-                    return True
-        return False
-
-    def catch_up(self) -> None:
-        """Let the emulated screen show all that was read."""
-        chunks, self.unparsed = self.unparsed, []
-        self.stream.feed(b"".join(chunks))
+        return True
 
     def cursor_row(self) -> int:
         """The line of the table on which the cursor is."""
         return next((y for y, row in enumerate(self.screen.display) if row.startswith("▌")), -1)
 
+    def leave(self) -> None:
+        """Close the console as a person does."""
+        self.child.send("q")
+        self.child.expect(pexpect.EOF, timeout=10)
+
     def cpu_share(self, seconds: float) -> float:
         """Share of one core used over so many seconds."""
         before = self.process.cpu_times()
         began = time.monotonic()
-        self.read(seconds, parse=False)
+        self.read(seconds)
         after = self.process.cpu_times()
         return (after.user + after.system - before.user - before.system) / (time.monotonic() - began)
 
@@ -183,9 +194,7 @@ class Terminal:
         began = time.monotonic()
         self.child.send(key)
         while self.cursor_row() == row and time.monotonic() - began < 2:
-            if select.select([self.child.child_fd], [], [], 0.05)[0]:
-                self.unparsed.append(os.read(self.child.child_fd, 65536))
-                self.catch_up()
+            self.read_once(0.05)
         return (time.monotonic() - began) * 1000
 
 
@@ -193,9 +202,8 @@ def p95(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.95)] if values else float("nan")
 
 
-def measure(home: Home, runs: int, rate: float, seconds: float) -> dict[str, Any]:
-    """All figures for one record."""
-    found: dict[str, Any] = {}
+def first_paints(home: Home) -> dict[str, float]:
+    """Seconds, and seconds of CPU, until a console that was started shows the fleet."""
     paints: list[float] = []
     burnt: list[float] = []
     for _ in range(3):
@@ -204,46 +212,72 @@ def measure(home: Home, runs: int, rate: float, seconds: float) -> dict[str, Any
         paints.append(time.monotonic() - terminal.began)
         used = terminal.process.cpu_times()
         burnt.append(used.user + used.system)
-        terminal.child.send("q")
-        terminal.child.expect(pexpect.EOF, timeout=10)
-    found["first paint s (median of 3)"] = round(statistics.median(paints), 2)
-    found["first paint CPU s (median of 3)"] = round(statistics.median(burnt), 2)
+        terminal.leave()
+    return {
+        "first paint s (median of 3)": round(statistics.median(paints), 2),
+        "first paint CPU s (median of 3)": round(statistics.median(burnt), 2),
+    }
+
+
+def at_rest(terminal: Terminal, seconds: float) -> dict[str, float]:
+    """What a console costs while nothing happens but the heartbeat of the runtime."""
+    terminal.read(15, until="agent-00000 ")
+    terminal.read(4)
+    terminal.bytes = 0
+    share = terminal.cpu_share(seconds)
+    return {"idle CPU %": round(100 * share, 2), "idle bytes/s": round(terminal.bytes / seconds)}
+
+
+def under_load(terminal: Terminal, seconds: float) -> dict[str, float]:
+    """What a console costs while changes arrive, and how soon they are seen."""
+    terminal.read(3)
+    terminal.delays.clear()
+    terminal.bytes = 0
+    share = terminal.cpu_share(seconds)
+    return {
+        "CPU % at that rate": round(100 * share, 1),
+        "bytes/s to the terminal": round(terminal.bytes / seconds),
+        "event to screen ms, median": round(statistics.median(terminal.delays), 1),
+        "event to screen ms, p95": round(p95(terminal.delays), 1),
+    }
+
+
+def key_times(terminal: Terminal) -> dict[str, float]:
+    """How soon a key is answered while changes arrive."""
+    terminal.child.send("g")
+    terminal.read(1)
+    keys = []
+    for turn in range(60):
+        terminal.read(0.03 + random.random() * 0.05)
+        keys.append(terminal.key("j" if turn % 20 < 10 else "k"))
+    return {"key to paint ms, median": round(statistics.median(keys), 1), "key to paint ms, p95": round(p95(keys), 1)}
+
+
+def measure(home: Home, runs: int, rate: float, seconds: float) -> dict[str, Any]:
+    """All figures for one record."""
+    found: dict[str, Any] = dict(first_paints(home))
     this = [sys.executable, str(Path(__file__).resolve()), "--write", str(home.root), "--runs", str(runs)]
-    idle = subprocess.Popen([*this, "--rate", "0", "--seconds", "3600"])
-    terminal = Terminal(home)
+    writer = subprocess.Popen([*this, "--rate", "0", "--seconds", "3600"])
+    terminal, far = Terminal(home), None
     try:
-        terminal.read(15, until="agent-00000 ")
-        terminal.read(4)
-        found["idle CPU %"] = round(100 * terminal.cpu_share(10), 1)
-        idle.terminate()
-        idle.wait()
+        found |= at_rest(terminal, seconds)
+        writer.terminate()
+        writer.wait()
         writer = subprocess.Popen([*this, "--rate", str(rate), "--seconds", "3600"])
-        try:
-            terminal.read(3)
-            terminal.delays.clear()
-            terminal.bytes = 0
-            found["CPU % at that rate"] = round(100 * terminal.cpu_share(seconds), 1)
-            found["KB/s to the terminal"] = round(terminal.bytes / seconds / 1024, 1)
-            found["event to screen ms, median"] = round(statistics.median(terminal.delays), 1)
-            found["event to screen ms, p95"] = round(p95(terminal.delays), 1)
-            terminal.child.send("g")
-            terminal.read(1)
-            keys = []
-            for turn in range(60):
-                terminal.read(0.03 + random.random() * 0.05)
-                keys.append(terminal.key("j" if turn % 20 < 10 else "k"))
-            found["key to paint ms, median"] = round(statistics.median(keys), 1)
-            found["key to paint ms, p95"] = round(p95(keys), 1)
-        finally:
-            writer.terminate()
-            writer.wait()
+        found |= under_load(terminal, seconds)
+        found |= key_times(terminal)
         found["memory MB"] = round(terminal.process.memory_info().rss / 1e6)
-        terminal.child.send("q")
-        terminal.child.expect(pexpect.EOF, timeout=10)
+        terminal.leave()
+        far = Terminal(home, SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22")
+        far.read(15, until="agent-00000 ")
+        found |= {f"over ssh: {name}": figure for name, figure in under_load(far, seconds).items()}
+        far.leave()
     finally:
-        if idle.poll() is None:
-            idle.terminate()
-        terminal.child.close(force=True)
+        writer.terminate()
+        writer.wait()
+        for each in (terminal, far):
+            if each is not None:
+                each.child.close(force=True)
     return found
 
 
