@@ -11,6 +11,7 @@ import pyte
 import pytest
 from textual._compositor import CompositorUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.scrollbar import ScrollBar
 
 from store.events import Kind
@@ -155,4 +156,15 @@ async def test_a_terminal_that_was_of_another_size_for_a_moment_is_painted_again
         await console.until_quiet()
         terminal._stream.feed("\x1b[2J")
         await console.pilot.resize_terminal(160, 50)
+        await console.until(lambda: terminal.cells == painted_whole(console.app))
+
+
+async def test_the_whole_screen_is_sent_when_a_console_that_was_suspended_goes_on(
+    open_console: Opener, recorded: FleetMaker, terminal: Emulated
+) -> None:
+    async with open_console() as console:
+        await console.sees("AGENT")
+        await console.until_quiet()
+        terminal._stream.feed("\x1b[2J")
+        console.app.post_message(Driver.SignalResume())
         await console.until(lambda: terminal.cells == painted_whole(console.app))

@@ -153,3 +153,10 @@ def test_all_is_sent_when_the_screen_has_another_size() -> None:
     for width in (10, 12, 10):
         sent = ChangedCells(LayoutUpdate([[strip]], Region(0, 0, width, 1)), shown).render_segments(CONSOLE)
         assert sent == "\x1b[1;1Hagentwatch"
+
+
+def test_what_an_update_does_not_speak_of_is_not_sent() -> None:
+    # There the compositor may have left out the widget in front.
+    chops = [{0: Strip([Segment("left")]), 4: Strip([Segment("middle")]), 10: Strip([Segment("right")])}]
+    update = ChopsUpdate(chops, [(0, 4, 10)], [[4, 10, 15]])
+    assert ChangedCells(update, ShownCells()).render_segments(CONSOLE) == "\x1b[1;5Hmiddle"

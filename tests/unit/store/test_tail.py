@@ -167,3 +167,24 @@ async def test_a_record_whose_log_cannot_be_watched_is_asked_all_the_same(
 def test_a_file_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
     with Watch(tmp_path / "nothing") as watch:
         assert (watch.works, watch.written()) == (False, False)
+
+
+async def test_a_record_is_asked_again_when_a_write_was_told_before_it_could_be_read(
+    follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    waits: list[float] = []
+
+    async def once(watch: Watch, timeout_s: float) -> None:
+        waits.append(timeout_s)
+        if len(waits) > 1:
+            await asyncio.Event().wait()
+        told.append(True)
+
+    monkeypatch.setattr(Watch, "works", True)
+    monkeypatch.setattr(Watch, "written", lambda watch: bool(told) and told.pop())
+    monkeypatch.setattr(Watch, "wait", once)
+    followed = follow()
+    await followed.until(lambda: bool(waits))
+    asked = followed.asked
+    await followed.until(lambda: followed.asked >= asked + 3)
