@@ -234,6 +234,10 @@ class Reader:
         )
         return Checkpoint(CheckpointRef(*rows[0][:7]), msgspec.json.decode(rows[0][7])) if rows else None
 
+    async def names(self) -> set[str]:
+        """The runs of the record, by their ids."""
+        return {name for (name,) in await self._rows("SELECT run FROM runs")}
+
     async def policy_version(self) -> int | None:
         """The version of the policy that was last put into force; None before the first."""
         ((version,),) = await self._rows("SELECT max(version) FROM policies")

@@ -33,16 +33,16 @@ from tui.console.can import refusal
 from tui.console.dialogs import Dialog
 from tui.console.feed import FRAME_S, REMOTE_FRAME_S, Feed, Frame
 from tui.console.fleet_model import SORTS
+from tui.console.on_demand import GONE_AFTER_S, OnDemand
 from tui.console.pages import questions
 from tui.console.palette import KeysProvider
-from tui.console.recent import WINDOW_EVENTS
 from tui.console.repainting import RepaintingApp
 from tui.console.requests import Requests
 from tui.console.screens.fleet import FleetScreen
 from tui.console.screens.run_page import RunScreen
 from tui.console.screens.tiny import TinyScreen, is_tiny
 from tui.console.standing import needs_you, order_key, standing
-from tui.console.state import State, Window
+from tui.console.state import State
 from tui.console.themes import DARK, LIGHT
 from tui.supervisor import Supervisor
 
@@ -102,6 +102,7 @@ class ConsoleApp(RepaintingApp):
             self._hear_trouble,
             REMOTE_FRAME_S if os.environ.get("SSH_CONNECTION") else FRAME_S,
         )
+        self.on_demand = OnDemand(self.state, lambda: self.feed.reader, self.state_changed)
         self.ascii_only = wants_ascii(os.environ) if ascii_only is None else ascii_only
         self._ascii = AsciiOnly()
         self._select = select
@@ -272,6 +273,8 @@ class ConsoleApp(RepaintingApp):
         self._seconds += 1
         if self._seconds % LOOK_AROUND_S == 0:
             self.state.look_around()
+        if self._seconds % GONE_AFTER_S == 0:
+            self._leave_out_gone()
         if alive != self.state.runtime_alive:
             self.state.note(
                 "The runtime is running." if not alive else "The runtime has ended.", "" if not alive else "warn"
@@ -295,32 +298,19 @@ class ConsoleApp(RepaintingApp):
             return
         self._looking = self.set_timer(0.001 if now else LOOK_AFTER_S, partial(self._read, run))
 
-    @work(group="look", exclusive=True)
-    async def _read(self, name: str) -> None:
-        run, reader = self.state.run(name), self.feed.reader
-        if run is None or reader is None:
-            return
-        self.state.reading = {name: []}
-        try:
-            events = await reader.events_of(run.last_seq, WINDOW_EVENTS)
-        except AgentwatchError as error:
-            self.state.reading.clear()
-            self.state.note(str(error), "warn")
-            return
-        self.state.keep(name, Window(events))
-        self.state_changed({name})
+    def _read(self, run: str) -> None:
+        self.run_worker(self.on_demand.run(run), group="look", exclusive=True)
 
-    @work(group="home", exclusive=True)
-    async def _read_home(self) -> None:
-        reader = self.feed.reader
-        if reader is not None:
-            try:
-                self.state.breakers = await reader.breakers()
-                self.state.breaker_events = await reader.latest(Kind.BREAKER)
-                self.state.policy_version = await reader.policy_version()
-            except AgentwatchError as error:
-                self.state.note(str(error), "warn")
-            self.state_changed()
+    def _read_home(self) -> None:
+        self.run_worker(self.on_demand.home(), group="home", exclusive=True)
+
+    @work(group="gone", exclusive=True)
+    async def _leave_out_gone(self) -> None:
+        gone = await self.on_demand.gone(time.time())
+        if gone:
+            runs = self.state.model.runs
+            self.state.model.load([run for name, run in runs.items() if name not in gone])
+            self.fleet_screen.loaded()
 
     def push_why(self, run: str) -> None:
         """Open the page that says why a run stopped."""

@@ -59,15 +59,16 @@ class Feed:
             try:
                 async with await self._supervisor.reader() as reader:
                     self.reader = reader
-                    await self._follow(reader)
+                    try:
+                        await self._follow(reader)
+                    finally:
+                        self.reader = None
             except NoJournal as error:
                 self._trouble(str(error), True)
                 await asyncio.sleep(RETRY_S)
             except StoreError as error:
                 self._trouble(str(error), False)
                 await asyncio.sleep(8 * RETRY_S)
-            finally:
-                self.reader = None
 
     async def _follow(self, reader: Reader) -> None:
         fleet = await reader.fleet()

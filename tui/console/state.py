@@ -79,10 +79,17 @@ class Today(NamedTuple):
     most: float = 0.0
 
 
+class Earlier(NamedTuple):
+    """Dollars that were spent before local midnight."""
+
+    sure: float = 0.0
+    """By runs that have done nothing since."""
+    partly: float = 0.0
+    """All that runs have cost which went on over midnight."""
+
+
 NO_RATES = Rates()
-
-
-NOT_YET = Today()
+ALL_TODAY = Earlier()
 
 
 @dataclass
@@ -111,7 +118,7 @@ class State:
     empty: bool = True
     """No record was ever found."""
     rates: Rates = NO_RATES
-    today: Today = NOT_YET
+    earlier: Earlier = ALL_TODAY
     disk_free: float | None = None
     """Share of the home's file system that is free; None where it cannot be read."""
     policy_version: int | None = None
@@ -199,14 +206,22 @@ class State:
             self._samples.popleft()
         began, _, cost_then = self._samples[0]
         if now - began >= RATE_LEAST_S:
-            minute, tokens_then, _ = next(sample for sample in self._samples if now - sample[0] <= MINUTE_S)
+            minute, tokens_then, latest = next(sample for sample in self._samples if now - sample[0] <= MINUTE_S)
             per_minute = (tokens - tokens_then) * 60 / (now - minute)
-            self.rates = Rates(per_minute, (cost - cost_then) * 3600 / (now - began))
+            # Where nothing was spent for a minute, the minutes before say nothing of what is being spent.
+            per_hour = (cost - cost_then) * 3600 / (now - began) if cost > latest else 0.0
+            self.rates = Rates(per_minute, per_hour)
 
     def look_around(self) -> None:
-        """Add up what today has cost, and see how full the disk is."""
-        self.today = today(self.model.runs.values(), time.time())
+        """Add up what was spent before today, and see how full the disk is."""
+        self.earlier = before_today(self.model.runs.values(), time.time())
         self.disk_free = free_share(self.home.root)
+
+    @property
+    def today(self) -> Today:
+        """What today has cost by now."""
+        most = max(0.0, self.model.cost_usd - self.earlier.sure)
+        return Today(max(0.0, most - self.earlier.partly), most)
 
     def events_of_breaker(self, name: str) -> list[Event]:
         """What became of a breaker lately, oldest first."""
@@ -217,17 +232,17 @@ class State:
         return sum(body.get("opened_at") is not None for body in self.breakers.values())
 
 
-def today(runs: Iterable[Run], now: float) -> Today:
-    """What `runs` have cost since local midnight."""
+def before_today(runs: Iterable[Run], now: float) -> Earlier:
+    """What `runs` had cost before local midnight."""
     here = time.localtime(now)
     midnight = time.mktime((here.tm_year, here.tm_mon, here.tm_mday, 0, 0, 0, 0, 0, -1))
     sure = over = 0.0
     for run in runs:
-        if run.created_at >= midnight:
+        if run.last_event_at < midnight and run.created_at < midnight:
             sure += run.cost_usd
-        elif run.last_event_at >= midnight:
+        elif run.created_at < midnight:
             over += run.cost_usd
-    return Today(sure, sure + over)
+    return Earlier(sure, over)
 
 
 def free_share(place: Path) -> float | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from store.states import Status
 from tests.integration.console.conftest import Opener
 from tests.support.console_fleet import FleetMaker, working
 from tui.console.lines import text_of
+from tui.console.on_demand import GONE_AFTER_S
 from tui.console.widgets.lines_view import LinesView
 
 LOOP, DOUBT, BUDGET, CRASHED = "3f9a1c", "7d10be", "c41f02", "55aa90"
@@ -997,3 +1000,15 @@ async def test_the_palette_says_why_a_key_cannot_work_now(recorded: FleetMaker, 
         await console.sees("fix-flaky-ci 3f9a1c")
         await console.press("colon", *"answer")
         await console.sees("answer (d)", "fix-flaky-ci 3f9a1c has no question for you.")
+
+
+async def test_runs_that_were_pruned_leave_the_list(
+    recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_console() as console:
+        await console.sees("4 need you")
+        with contextlib.closing(sqlite3.connect(recorded.home.journal)) as record, record:
+            record.execute("DELETE FROM runs WHERE run = ?", (CRASHED,))
+        monkeypatch.setattr(console.app, "_seconds", GONE_AFTER_S - 1)
+        await console.sees("3 need you")
+        assert CRASHED not in console.text and LOOP in console.text

@@ -11,7 +11,7 @@ from store.records import Run
 from store.states import Status
 from tui.console.lines import text_of
 from tui.console.pages.head import fleet_head, messages, page_head
-from tui.console.state import Note, State, Today
+from tui.console.state import Earlier, Note, State
 
 NOW = 10_000.0
 SIZES = ((60, 20), (80, 24), (120, 40))
@@ -47,7 +47,7 @@ def test_every_run_is_counted(home: Home, size: tuple[int, int]) -> None:
 
 def test_the_dollars_of_a_small_head_are_those_of_today(home: Home) -> None:
     state = a_state(home, Status.RUNNING)
-    state.model.cost_usd, state.today = 90.0, Today(4.0, 4.0)
+    state.model.cost_usd, state.earlier = 90.0, Earlier(sure=86.0)
 
     assert "$4.00 today" in head_of(state, (80, 24))
     assert "$90" not in head_of(state, (80, 24))

@@ -12,7 +12,7 @@ from store.home import Beat, Home
 from store.records import Event, Run
 from tests.support.console_fleet import NOW
 from tests.support.console_shots import frozen
-from tui.console.state import State, Today, Window, free_share, today
+from tui.console.state import State, Today, Window, free_share
 
 HOUR = 3600.0
 MIDNIGHT = NOW - NOW % 86_400
@@ -22,18 +22,45 @@ def run(created: float, last: float, cost: float) -> Run:
     return Run(run=str(created), agent="a", goal="", created_at=created, last_event_at=last, cost_usd=cost)
 
 
-def test_what_began_today_is_of_today_and_what_ended_yesterday_is_not() -> None:
+def state_of(home: Home, *runs: Run) -> State:
+    state = State(home)
+    state.model.load(runs)
     with frozen():
-        found = today([run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, MIDNIGHT - 60, 4.0)], NOW)
+        state.look_around()
+    return state
 
-    assert found == Today(2.0, 2.0)
+
+def test_what_began_today_is_of_today_and_what_ended_yesterday_is_not(home: Home) -> None:
+    state = state_of(home, run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, MIDNIGHT - 60, 4.0))
+
+    assert state.today == Today(2.0, 2.0)
 
 
-def test_a_run_over_midnight_leaves_a_range() -> None:
-    with frozen():
-        found = today([run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, NOW, 4.0)], NOW)
+def test_a_run_over_midnight_leaves_a_range(home: Home) -> None:
+    state = state_of(home, run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, NOW, 4.0))
 
-    assert found == Today(2.0, 6.0)
+    assert state.today == Today(2.0, 6.0)
+
+
+def test_what_is_spent_is_of_today_at_once(home: Home) -> None:
+    state = state_of(home, run(MIDNIGHT + 5, NOW, 2.0), run(MIDNIGHT - HOUR, MIDNIGHT - 60, 4.0))
+    state.model.update([run(MIDNIGHT + 5, NOW, 2.5), run(MIDNIGHT + 9, NOW, 1.0)])
+
+    assert state.today == Today(3.5, 3.5)
+
+
+def test_nothing_is_spent_an_hour_once_nothing_was_spent_for_a_minute(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State(home)
+    for second in range(200):
+        monkeypatch.setattr(time, "monotonic", lambda second=second: float(second))
+        state.model.cost_usd = 0.01 * min(second, 100)
+        state.sample()
+        if second == 130:
+            assert (state.rates.cost_h or 0) > 0
+
+    assert state.rates.cost_h == 0
 
 
 def test_tokens_a_minute_are_those_of_the_last_minute(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.timer import Timer
-from textual.widgets import Input
 from textual.worker import Worker
 
 from store.records import Run
@@ -22,7 +21,8 @@ from tui.console.pages.head import fleet_head
 from tui.console.pages.keys import Key
 from tui.console.pages.welcome import banner, no_match, nothing_yet
 from tui.console.screens import of_run
-from tui.console.screens.base import ConsoleScreen, key
+from tui.console.screens.base import key
+from tui.console.screens.filtering import FilteringScreen
 from tui.console.since_new import LEGEND, sparkline
 from tui.console.state import State
 from tui.console.widgets.painted import Painted
@@ -35,7 +35,7 @@ SELECTED_AFTER_S = 0.06
 _OF_ONE_RUN = frozenset({"screen.why", "screen.checkpoints", "screen.log", "screen.in_flight"})
 
 
-class FleetScreen(ConsoleScreen):
+class FleetScreen(FilteringScreen):
     """The fleet table with the detail side under it."""
 
     legend: ClassVar[str] = LEGEND
@@ -81,7 +81,7 @@ class FleetScreen(ConsoleScreen):
         yield Painted(id="banner")
         yield FleetTable(self._model, self._bars, id="fleet")
         yield Painted(id="empty")
-        yield Input(id="filter", placeholder="words, status:paused, reason:loop, agent:name")
+        yield self.filter_box()
         yield Painted(id="detail")
         yield Painted(id="messages")
         yield Painted(id="keys")
@@ -203,7 +203,7 @@ class FleetScreen(ConsoleScreen):
         lines = fleet_head(self.state, now, width, self.app.size.height)
         model = self._model
         said: list[Span] = []
-        if model.query_text and not self.query_one("#filter").has_class("-open"):
+        if model.query_text and not self.filter_is_open:
             said += [Span("filter: ", "dim"), Span(model.query_text, "strong")]
             said.append(Span(f"   {len(model.keys)} of {len(model.runs)} runs, esc clears it", "dim"))
         if model.marks:
@@ -287,9 +287,6 @@ class FleetScreen(ConsoleScreen):
         one = "This line is one run, and in no group that could be folded."
         self.state.note(f"This group is {event.how}." if event.how else one, "warn")
         self.paint_frame()
-
-    def typing_keys(self) -> list[Key]:
-        return [Key("enter", "to the list", ""), Key("esc", "clear the filter", "screen.clear")]
 
     def _of_several(self) -> str:
         """Why there is no page of the line that the cursor is on; empty where it is one run."""
@@ -395,43 +392,21 @@ class FleetScreen(ConsoleScreen):
 
     # --- filter
 
-    def action_filter(self) -> None:
-        box = self.query_one("#filter", Input)
-        box.add_class("-open")
-        box.value = self._model.query_text
-        box.focus()
-
     def action_clear(self) -> None:
-        box = self.query_one("#filter", Input)
-        if box.has_class("-open") or self._model.query_text:
-            box.remove_class("-open")
-            box.value = ""
-            self._filter("")
-        elif self._model.marks:
+        if not self.unfiltered() and self._model.marks:
             self._model.marks.clear()
             self.table.refresh()
         self.table.focus()
         self.paint_frame()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.id == "filter" and event.input.has_class("-open"):
-            self._filter(event.value)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input.id == "filter":
-            event.input.remove_class("-open")
-            self.table.focus()
-            self.paint_frame()
-
-    def list_only(self, text: str) -> None:
-        """List only what matches this filter."""
-        self._filter(text)
-        self.paint_frame()
-
-    def _filter(self, text: str) -> None:
+    def filtered(self, text: str) -> None:
         self._model.filter(text)
         self.table.load()
         self.lay_out()
+
+    def filter_left(self) -> None:
+        self.table.focus()
+        self.paint_frame()
 
     def help_title(self) -> str:
         return "the fleet"
