@@ -359,21 +359,26 @@ def working(
     limit: float | None,
     in_tool: float | None,
     ago: float = 3000,
+    barren: int = 0,
 ) -> Script:
-    """One that gets on."""
+    """One that gets on, or in its last `barren` steps does not."""
     script = maker.script(run, agent, goal, ago, limits={"cost_usd": limit} if limit else {})
     script.start(40000 + int(run, 16) % 9000)
     first = max(1, steps - 24)
     pace = (ago - 30) / 26
     for n in range(first, steps + 1):
-        script.step(n, f"{noun} {n}", pace * 0.5)
-        script.add(Kind.TASK, name=f"{noun} {n} of {formatted(of)}")
+        at = min(n, steps - barren)
+        script.step(n, f"{noun} {at}", pace * 0.5)
+        script.add(Kind.TASK, name=f"{noun} {at} of {formatted(of)}")
         if n < steps or in_tool is None:
-            script.act(tool, {"id": n}, {"ok": True, "id": n}, 0.6 + (n % 5) * 0.2, idempotent=True)
+            again = at - n % 2 if n > at else n
+            script.act(tool, {"id": again}, {"ok": True, "id": again}, 0.6 + (n % 5) * 0.2, idempotent=True)
         share = cost / (steps - first + 1)
-        script.use(int(share * 190_000), share, 4000).progress(noun, n, of)
+        script.use(int(share * 190_000), share, 4000)
+        if n == at:
+            script.progress(f"{noun.removesuffix('y')}{'ies' if noun.endswith('y') else 's'}", n, of)
         if n % 4 == 0:
-            script.checkpoint({"next": n + 1, "of": of}, f"{noun} {n}")
+            script.checkpoint({"next": at + 1, "of": of}, f"{noun} {at}")
         script.wait(pace * 0.4)
     if in_tool is not None:
         script.until(in_tool).begin(tool, {"id": steps}, idempotent=True)
@@ -439,6 +444,7 @@ def fleet(maker: FleetMaker) -> None:
         cost=2.9,
         limit=5.0,
         in_tool=3,
+        barren=9,
     )
     warned.until(40).add(Kind.RULING, rule="progress", level="warn", summary="9 steps, no new result", evidence={})
     for index, run in enumerate(("e05d77", "1b44c0")):
