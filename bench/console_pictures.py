@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 from unittest import mock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,16 +25,19 @@ from tui.console.app import ConsoleApp  # noqa: E402
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 
 
+Scene = Literal["fleet", "outage", "asleep", "empty"]
+"""The recorded fleet; the same with a dependency that is down, or with no runtime; a home in which nothing has run."""
+
+
 class Picture(NamedTuple):
     """One picture and the way to it."""
 
     name: str
-    select: str
+    select: str = ""
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = (140, 44)
     theme: str = "agentwatch-dark"
-    outage: bool = False
-    """A dependency is down in this one."""
+    scene: Scene = "fleet"
 
 
 PICTURES = (
@@ -50,8 +55,13 @@ PICTURES = (
     Picture("log", "55aa90", ("l",)),
     Picture("help", "3f9a1c", ("question_mark",)),
     Picture("by-agent", "c41f02", ("a", "enter")),
-    Picture("breakers", "a9e1d4", ("b",), outage=True),
-    Picture("outage", "a9e1d4", ("g", *"jjjjjjj"), outage=True),
+    Picture("breakers", "a9e1d4", ("b",), scene="outage"),
+    Picture("outage", "a9e1d4", ("g", *"jjjjjjj"), scene="outage"),
+    Picture("palette", "3f9a1c", ("colon",)),
+    Picture("fork", "3f9a1c", ("c", "f")),
+    Picture("freeze", "0c7e42", ("p",)),
+    Picture("no-runtime", "3f9a1c", size=(120, 40), scene="asleep"),
+    Picture("empty", size=(120, 24), scene="empty"),
 )
 
 
@@ -64,11 +74,11 @@ def self_contained(svg: str) -> str:
 
 async def draw(home: Home, picture: Picture) -> str:
     """One picture as SVG."""
-    app = ConsoleApp(home, select=picture.select, ascii_only=False)
+    app = ConsoleApp(home, select=picture.select or None, ascii_only=False)
     app.state.host = "prod-box"
     async with app.run_test(size=picture.size) as pilot:
         app.theme = picture.theme
-        while picture.select not in app.state.windows:
+        while picture.select and picture.select not in app.state.windows:
             await pilot.pause(0.05)
         for key in picture.keys:
             await pilot.press(key)
@@ -79,25 +89,35 @@ async def draw(home: Home, picture: Picture) -> str:
         return self_contained(app.export_screenshot(title="agentwatch"))
 
 
+@contextlib.contextmanager
+def scene(name: Scene) -> Iterator[Home]:
+    """A home in which this is to be seen."""
+    with tempfile.TemporaryDirectory() as scratch, mock.patch.dict(os.environ, HOME=scratch):
+        home = Home(Path(scratch, ".local/state/agentwatch"))
+        maker = FleetMaker(home)
+        if name != "empty":
+            fleet(maker)
+        if name == "outage":
+            outage(maker, runs=40)
+        lock = home.acquire() if name != "asleep" else None
+        yield home
+        if lock is not None:
+            os.close(lock)
+        maker.close()
+
+
 def main() -> None:
     """Draw all of them, or those that are named."""
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = [picture for picture in PICTURES if len(sys.argv) == 1 or picture.name in sys.argv[1:]]
     with frozen(), mock.patch("tui.console.state.free_share", lambda place: 0.31):
-        for down in (False, True):
-            with tempfile.TemporaryDirectory() as scratch:
-                home = Home(Path(scratch) / "home")
-                maker = FleetMaker(home)
-                fleet(maker)
-                if down:
-                    outage(maker, runs=40)
-                lock = home.acquire()
-                for picture in PICTURES:
-                    if picture.outage == down and (len(sys.argv) == 1 or picture.name in sys.argv[1:]):
+        for name in get_args(Scene):
+            with scene(name) as home:
+                for picture in wanted:
+                    if picture.scene == name:
                         (folder / f"{picture.name}.svg").write_text(asyncio.run(draw(home, picture)), encoding="utf-8")
                         print(f"docs/pictures/{picture.name}.svg")
-                os.close(lock)
-                maker.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tui.console import formats
 from tui.console.groups import FOLD_FROM
 from tui.console.lines import EMPTY, Line, Span, clip_line, line, wrap
@@ -9,7 +11,7 @@ from tui.console.standing import standing
 from tui.console.state import State
 
 _FIRST = (
-    ("agentwatch run --demo", "see it work: five agents that fail in the known ways, and one that does not"),
+    ("agentwatch run --demo", "see it work: an agent for each of the known ways to fail, and some that do not"),
     ("agentwatch run -- python my_agent.py", "put a program of yours under supervision"),
     ("agentwatch init", "write an agentwatch.toml that names your agents"),
 )
@@ -22,7 +24,7 @@ def nothing_yet(state: State, width: int) -> list[Line]:
         lines += [line("  ", Span(row, "needs")) for row in wrap(state.trouble, width - 4)]
         return [*lines, EMPTY, line(Span("  Looking again every two seconds.", "dim"))]
     lines.append(line("  ", Span("Nothing has run here yet.", "strong")))
-    lines += [line("  ", Span(row, "dim")) for row in wrap(f"Home: {state.home.root}", width - 4)]
+    lines += [line("  ", Span(row, "dim")) for row in wrap(f"Home: {_short(state.home.root)}", width - 4)]
     lines.append(EMPTY)
     lines += [line("  ", row) for row in wrap("In another terminal, begin with one of these:", width - 4)]
     lines.append(EMPTY)
@@ -70,6 +72,12 @@ def _down(state: State, now: float, width: int) -> list[Line]:
         text += f" Next try {'at' if due > now else 'was due at'} {formats.clock(due)}, by one of them."
     more = f" And {len(waiting) - 1} more." if len(waiting) > 1 else ""
     return [clip_line(line("  ◌ ", Span(text + more, "warn"), Span("   b: the breaker", "dim")), width)]
+
+
+def _short(path: Path) -> str:
+    """A path as a shell may be given it, with `~` for the user's own folder."""
+    own = Path.home()
+    return f"~/{path.relative_to(own)}" if path.is_relative_to(own) else str(path)
 
 
 def too_small(width: int, height: int) -> list[Line]:
