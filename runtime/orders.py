@@ -318,7 +318,8 @@ class Orders:
         if actions:
             return f"recorded; {len(actions)} more in doubt"
         self._review_over(run.run, live, command.who)
-        return "recorded; that was the last one, it goes on"
+        then = "it goes on" if live is not None else f"it stays paused: `agentwatch resume {run.run}` lets it go on"
+        return f"recorded; that was the last one, {then}"
 
     def _answer_live(self, live: LiveRun, command: Command) -> str:
         args = command.args

@@ -215,7 +215,8 @@ async def test_a_pause_asked_for_in_review_is_honoured_by_the_last_answer(world:
     run = await world.start("raw = Raw()\nraw.begin('a1', 'send')\nos.abort()")
     await world.rest(run)
     assert (await world.ask("pause", run)).applied
-    assert (await world.ask("resolve", run, action="a1", outcome="done")).applied
+    answered = await world.ask("resolve", run, action="a1", outcome="done")
+    assert answered.applied and "it stays paused" in answered.message
     paused = await world.until(run, lambda now: now.status is not Status.NEEDS_REVIEW)
     assert (paused.status, paused.reason, paused.attempt) == (Status.PAUSED, StopReason.USER_PAUSED, 1)
 
