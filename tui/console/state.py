@@ -23,7 +23,7 @@ from tui.console.verdict import Verdict, judge
 WINDOWS_KEPT = 12
 RATE_WINDOW_S = 300.0
 RATE_LEAST_S = 30.0
-MINUTE_S = 61.0
+MINUTE_S = 60.0
 
 
 class Note(NamedTuple):
@@ -205,12 +205,17 @@ class State:
         while now - self._samples[0][0] > RATE_WINDOW_S:
             self._samples.popleft()
         began, _, cost_then = self._samples[0]
-        if now - began >= RATE_LEAST_S:
-            minute, tokens_then, latest = next(sample for sample in self._samples if now - sample[0] <= MINUTE_S)
-            per_minute = (tokens - tokens_then) * 60 / (now - minute)
-            # Where nothing was spent for a minute, the minutes before say nothing of what is being spent.
-            per_hour = (cost - cost_then) * 3600 / (now - began) if cost > latest else 0.0
-            self.rates = Rates(per_minute, per_hour)
+        if now - began < RATE_LEAST_S:
+            self.rates = NO_RATES
+            return
+        # Who was suspended has no sample of each second.
+        minute, tokens_then, latest = next(
+            (sample for sample in reversed(self._samples) if now - sample[0] >= MINUTE_S), self._samples[0]
+        )
+        per_minute = (tokens - tokens_then) * 60 / (now - minute)
+        # Where nothing was spent for a minute, the minutes before say nothing of what is being spent.
+        per_hour = (cost - cost_then) * 3600 / (now - began) if cost > latest else 0.0
+        self.rates = Rates(per_minute, per_hour)
 
     def look_around(self) -> None:
         """Add up what was spent before today, and see how full the disk is."""

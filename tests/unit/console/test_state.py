@@ -77,6 +77,16 @@ def test_tokens_a_minute_are_those_of_the_last_minute(home: Home, monkeypatch: p
     assert state.rates.tokens_min == 0
 
 
+def test_a_pace_is_known_where_nothing_was_measured_for_a_while(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State(home)
+    for second in (*range(40), 140):
+        monkeypatch.setattr(time, "monotonic", lambda second=second: float(second))
+        state.model.tokens = 100 * second
+        state.sample()
+
+    assert state.rates.tokens_min == pytest.approx(6000)
+
+
 def test_a_place_that_is_not_there_has_no_free_share(tmp_path: Path) -> None:
     assert free_share(tmp_path / "nothing") is None
     assert 0 <= (free_share(tmp_path) or 0) <= 1
