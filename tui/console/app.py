@@ -193,8 +193,7 @@ class ConsoleApp(RepaintingApp):
             # What happened while the record could not be read is in none of them.
             state.windows.clear()
             state.glances.clear()
-            state.model.load(frame.runs)
-            state.look_around()
+            state.load(frame.runs)
             news.recall(state)
             self._first_selection()
             self.fleet_screen.loaded()
@@ -309,7 +308,7 @@ class ConsoleApp(RepaintingApp):
         gone = await self.on_demand.gone(time.time())
         if gone:
             runs = self.state.model.runs
-            self.state.model.load([run for name, run in runs.items() if name not in gone])
+            self.state.load([run for name, run in runs.items() if name not in gone])
             self.fleet_screen.loaded()
 
     def push_why(self, run: str) -> None:

@@ -197,6 +197,14 @@ class State:
         age = time.time() - beat_at
         return age if age >= 0 else time.monotonic() - self._beat[1]
 
+    def load(self, runs: Iterable[Run]) -> None:
+        """Show these runs from now on, and none of the others."""
+        self.model.load(runs)
+        # What came in or went out with runs was not spent just now.
+        self._samples.clear()
+        self._samples.clear()
+        self.look_around()
+
     def sample(self) -> None:
         """Measure what the fleet uses; called once a second."""
         now = time.monotonic()

@@ -24,9 +24,8 @@ def run(created: float, last: float, cost: float) -> Run:
 
 def state_of(home: Home, *runs: Run) -> State:
     state = State(home)
-    state.model.load(runs)
     with frozen():
-        state.look_around()
+        state.load(runs)
     return state
 
 
@@ -85,6 +84,30 @@ def test_a_pace_is_known_where_nothing_was_measured_for_a_while(home: Home, monk
         state.sample()
 
     assert state.rates.tokens_min == pytest.approx(6000)
+
+
+def test_what_pruned_runs_had_cost_is_not_taken_from_today(home: Home) -> None:
+    old, new = run(MIDNIGHT - HOUR, MIDNIGHT - 60, 400.0), run(MIDNIGHT + 5, NOW, 2.0)
+    state = state_of(home, old, new)
+    with frozen():
+        state.load([new])
+
+    assert state.today == Today(2.0, 2.0)
+
+
+def test_what_came_or_went_with_runs_is_no_part_of_the_pace(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State(home)
+    old = run(MIDNIGHT - HOUR, MIDNIGHT - 60, 400.0)
+    for second in range(200):
+        monkeypatch.setattr(time, "monotonic", lambda second=second: float(second))
+        new = run(MIDNIGHT + 5, NOW, 0.01 * second)
+        if second in (1, 100):
+            state.load([old, new] if second == 1 else [new])
+        state.model.update([new])
+        state.sample()
+        assert state.rates.cost_h is None or state.rates.cost_h == pytest.approx(36)
+
+    assert state.rates.cost_h is not None
 
 
 def test_a_place_that_is_not_there_has_no_free_share(tmp_path: Path) -> None:
