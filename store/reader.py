@@ -136,7 +136,15 @@ class Reader:
         try:
             # Fetched to the end: an open cursor would pin its snapshot and hide newer rows.
             return [tuple(row) for row in await self._db.execute_fetchall(sql, values)]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
+            # ValueError: who follows the record closed it, and somebody else still reads.
+            raise translated(error, self._path) from error
+
+    async def _events(self, sql: str, values: tuple[Any, ...]) -> list[Event]:
+        rows = await self._rows(sql, values)
+        try:
+            return [event_of(row) for row in rows]
+        except msgspec.MsgspecError as error:
             raise translated(error, self._path) from error
 
     async def fleet(self) -> Fleet:
@@ -159,11 +167,10 @@ class Reader:
         return fleet
 
     async def _after(self, seq: int, limit: int) -> list[Event]:
-        rows = await self._rows(
+        return await self._events(
             "SELECT seq, run, prev, at, attempt, kind, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
             (seq, limit),
         )
-        return [event_of(row) for row in rows]
 
     async def last_seq(self) -> int:
         """The newest event of the home; 0 without one."""
@@ -174,17 +181,15 @@ class Reader:
 
         To page backwards, pass the `prev` of the first one.
         """
-        rows = await self._rows(CHAIN, (head, limit))
-        return [event_of(row) for row in reversed(rows)]
+        return (await self._events(CHAIN, (head, limit)))[::-1]
 
     async def latest(self, kind: Kind, within: int = 20_000) -> list[Event]:
         """The events of one kind among the last `within` of the home, oldest first."""
-        rows = await self._rows(
+        return await self._events(
             "SELECT seq, run, prev, at, attempt, kind, body FROM events "
             "WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ? AND kind = ? ORDER BY seq",
             (within, kind),
         )
-        return [event_of(row) for row in rows]
 
     async def tail(self, after_seq: int) -> AsyncIterator[list[Event]]:
         """Events after `after_seq` as they are committed, in batches of at most 5,000, for ever.

@@ -7,8 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import msgspec
-
 from store.errors import AgentwatchError
 from store.records import Event, Run
 from tui.console.recent import WINDOW_EVENTS, WINDOW_MOST, Looking, Recent
@@ -99,8 +97,8 @@ class Glances:
         glance = Glance()
         try:
             glance.add(await events_of(run.last_seq, WINDOW_EVENTS))
-        except (AgentwatchError, msgspec.MsgspecError, ValueError):
-            # ValueError: the record was closed meanwhile. That it cannot be read is told where all of it is followed.
+        except AgentwatchError:
+            # That the record cannot be read is told where all of it is followed.
             glance = Glance()
         finally:
             asked = self._reading.pop(run.run, None) is came
