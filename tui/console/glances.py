@@ -38,6 +38,11 @@ class Glance:
         """Whether so much was taken in that the run is read anew, as a window is."""
         return self._taken > WINDOW_MOST
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether it has outgrown even that: the run is out of sight."""
+        return self._taken > 2 * WINDOW_MOST
+
     def add(self, events: list[Event]) -> None:
         """Take in later events of the run."""
         fresh = [event for event in events if event.seq > self._last_seq]
@@ -78,6 +83,8 @@ class Glances:
                 mine.setdefault(event.run, []).append(event)
         for name, fresh in mine.items():
             self._held[name].add(fresh)
+            if self._held[name].abandoned:
+                del self._held[name]
 
     def missing(self, in_sight: Iterable[Run]) -> Run | None:
         """The first of the runs in sight that has begun steps and is to be read."""

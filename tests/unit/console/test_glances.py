@@ -127,6 +127,16 @@ async def test_one_that_cannot_be_read_stays_without_bars_and_is_not_tried_for_e
     assert steps_of(glances, "a1") == 0
 
 
+async def test_one_that_grows_out_of_sight_is_forgotten_until_it_is_in_sight_again() -> None:
+    glances, record = Glances(), Record()
+    await glances.read(a_run("a1"), record.events_of)
+    for seq in range(4, 4 + 2 * WINDOW_MOST):
+        glances.take([step("a1", seq)])
+
+    assert glances.recent("a1") is None
+    assert glances.missing([a_run("a1")]) is not None
+
+
 @pytest.mark.parametrize("windowed", [True, False])
 async def test_the_list_tells_what_the_detail_tells(home: Home, windowed: bool) -> None:
     state = State(home)
