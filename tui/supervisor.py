@@ -36,6 +36,8 @@ class Supervisor:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self._starting = asyncio.Lock()
+        """Many requests at once start one runtime, and not one each."""
 
     async def reader(self) -> Reader:
         """Open the record for reading.  Raises `NoJournal`, `NewerDatabase`, `CorruptDatabase`, `StoreError`."""
@@ -46,8 +48,10 @@ class Supervisor:
 
         Raises `RuntimeNotStarted` with what the runtime itself said.
         """
-        if self.home.runtime_alive():
-            return False
+        async with self._starting:
+            return not self.home.runtime_alive() and await self._start(timeout_s, options)
+
+    async def _start(self, timeout_s: float, options: Sequence[str]) -> bool:
         self.home.create()
         command = [sys.executable, "-P", str(launcher.__file__), "_serve", "--home", str(self.home.root), *options]
         with tempfile.TemporaryFile() as said:

@@ -7,7 +7,11 @@ import contextlib
 import json
 import os
 import sqlite3
+import subprocess
 import time
+from typing import Any
+
+import pytest
 
 from runtime.process import is_alive, start_time
 from store.control import submit
@@ -15,6 +19,7 @@ from store.events import Kind
 from store.launch import Launch, write_launch
 from store.states import Status, StopReason
 from tests.support.world import World
+from tui.supervisor import Supervisor
 
 IDLE = "raw = Raw()\nwait_for(HERE / 'enough')\nraw.complete()\n"
 
@@ -296,9 +301,23 @@ async def test_an_agent_that_never_reads_is_read_no_more_and_others_are(world: W
 
 
 async def test_who_loses_the_race_to_start_a_runtime_leaves_none_behind_that_would_take_over(world: World) -> None:
-    started = await asyncio.gather(*(world.supervisor.ensure_runtime() for _ in range(4)))
+    started = await asyncio.gather(*(Supervisor(world.home).ensure_runtime() for _ in range(4)))
     assert sum(started) == 1
     assert len(world.runtimes()) == 1
+
+
+async def test_many_requests_of_one_client_start_one_runtime(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def noted(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        begun.append(popen(*args, **options))
+        return begun[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    started = await asyncio.gather(*(world.supervisor.ensure_runtime() for _ in range(4)))
+    assert sum(started) == 1
+    assert len(begun) == 1
 
 
 async def test_what_is_asked_of_a_runtime_that_is_just_leaving_is_answered_by_the_next(world: World) -> None:
