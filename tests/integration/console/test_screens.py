@@ -222,6 +222,22 @@ async def test_a_terminal_that_becomes_too_small_takes_no_key_and_gives_back_wha
         assert console.asked == []
 
 
+async def test_what_was_opened_over_a_terminal_that_is_too_small_stays_when_there_is_room(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(size=MIDDLE) as console:
+        await console.sees("ticket-mailer")
+        await console.until_quiet()
+        before = comparable(console.text)
+        await console.pilot.resize_terminal(30, 8)
+        await console.until(lambda: "The console needs 40 × 10" in " ".join(console.text.split()))
+        await console.press("ctrl+p")
+        await console.pilot.resize_terminal(*MIDDLE)
+        await console.sees("theme light")
+        await console.press("escape")
+        await console.until(lambda: comparable(console.text) == before)
+
+
 async def test_a_terminal_may_change_its_size(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(size=WIDE) as console:
         await console.sees("ticket-mailer")

@@ -44,5 +44,6 @@ class TinyScreen(ModalScreen[None]):
         size = self.app.size
         if is_tiny(size):
             self.query_one(Painted).show(too_small(size.width, size.height))
-        elif self.is_current:
+        elif self.app.screen is self:
+            # Under another screen it would take that one away; it is asked again once that one is closed.
             self.dismiss()
