@@ -144,6 +144,10 @@ class ConsoleApp(RepaintingApp):
         if is_tiny(size) and self.screen_stack and not isinstance(self.screen, TinyScreen):
             self.push_screen(TinyScreen())
 
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, TinyScreen):
+            super().action_command_palette()
+
     def follow(self) -> None:
         """Begin to follow the record; the first screen is there to show it."""
         self._following = asyncio.create_task(self.feed.run(), name="feed")

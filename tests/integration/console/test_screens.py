@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from textual.command import CommandPalette
 from textual.theme import Theme
 
 from store.events import Kind
@@ -231,11 +232,27 @@ async def test_what_was_opened_over_a_terminal_that_is_too_small_stays_when_ther
         before = comparable(console.text)
         await console.pilot.resize_terminal(30, 8)
         await console.until(lambda: "The console needs 40 × 10" in " ".join(console.text.split()))
-        await console.press("ctrl+p")
+        console.app.fleet_screen.action_help()
         await console.pilot.resize_terminal(*MIDDLE)
-        await console.sees("theme light")
+        await console.sees("esc closes")
         await console.press("escape")
         await console.until(lambda: comparable(console.text) == before)
+
+
+@pytest.mark.parametrize("opened_before", [True, False])
+async def test_no_palette_is_opened_over_a_terminal_that_is_too_small(
+    recorded: FleetMaker, open_console: Opener, opened_before: bool
+) -> None:
+    async with open_console(size=MIDDLE) as console:
+        await console.sees("ticket-mailer")
+        if opened_before:
+            await console.press("ctrl+p")
+            await console.until(lambda: CommandPalette.is_open(console.app))
+        await console.pilot.resize_terminal(30, 8)
+        await console.until(lambda: "The console needs 40 × 10" in " ".join(console.text.split()))
+        screens = list(console.app.screen_stack)
+        await console.press("ctrl+p")
+        assert console.app.screen_stack == screens
 
 
 async def test_a_terminal_may_change_its_size(recorded: FleetMaker, open_console: Opener) -> None:
