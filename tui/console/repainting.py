@@ -34,9 +34,11 @@ class RepaintingApp(App[int]):
         super()._display(screen, renderable)
 
     def on_resize(self, event: Resize) -> None:
+        # The terminal may have had yet another size in between, of which no layout was ever shown.
+        self._shown.forget()
         if self.screen_stack and event.size == self.screen.size:
-            # Nothing is to be laid out anew then, but the terminal had another size in between.
-            self.action_repaint()
+            # Nothing is to be laid out anew then.
+            self.screen.refresh()
 
     def action_repaint(self) -> None:
         """Send the whole screen: something else has written to the terminal, or has wiped it."""

@@ -12,12 +12,16 @@ import pytest
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.events import Resize
+from textual.geometry import Size
 from textual.scrollbar import ScrollBar
 
 from store.events import Kind
 from tests.integration.console.conftest import Console, Opener
 from tests.support.console_fleet import FleetMaker
 from tui.console.cells import ChangedCells
+from tui.console.repainting import RepaintingApp
+from tui.console.screens.fleet import FleetScreen
 from tui.console.themes import DARK, LIGHT
 
 SIZES = ((160, 50), (80, 24), (120, 31), (30, 8), (41, 17))
@@ -156,6 +160,19 @@ async def test_a_terminal_that_was_of_another_size_for_a_moment_is_painted_again
         await console.until_quiet()
         terminal._stream.feed("\x1b[2J")
         await console.pilot.resize_terminal(160, 50)
+        await console.until(lambda: terminal.cells == painted_whole(console.app))
+
+
+async def test_a_terminal_is_painted_again_where_the_layout_for_its_size_in_between_was_never_shown(
+    open_console: Opener, recorded: FleetMaker, terminal: Emulated
+) -> None:
+    async with open_console() as console:
+        await console.sees("AGENT")
+        await console.until_quiet()
+        terminal._stream.feed("\x1b[2J")
+        with mock.patch.object(FleetScreen, "size", Size(80, 24)):
+            RepaintingApp.on_resize(console.app, Resize(console.app.size, console.app.size))
+        console.app.screen.refresh(layout=True)
         await console.until(lambda: terminal.cells == painted_whole(console.app))
 
 
