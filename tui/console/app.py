@@ -310,7 +310,7 @@ class ConsoleApp(RepaintingApp):
     @work(group="gone", exclusive=True)
     async def _leave_out_gone(self) -> None:
         gone = await self.on_demand.gone(time.time())
-        if gone:
+        if gone and self.screen_stack:
             runs = self.state.model.runs
             self.state.load([run for name, run in runs.items() if name not in gone])
             self.fleet_screen.loaded()
