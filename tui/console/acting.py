@@ -97,7 +97,7 @@ class ActingScreen(Screen[None]):
         now = time.time()
         if run.status is Status.PAUSED:
             self.send("pause", run, park=True)
-        elif run.status is Status.PAUSING or run.pause_asked:
+        elif _pauses(run):
             await self._force(run)
         elif observed(run, now) and run.status is not Status.NEEDS_REVIEW:
             dialog = dialogs.AskFreeze(f"Pause {name(run)} ?", partial(questions.freeze, run, now))
@@ -248,7 +248,10 @@ class ActingScreen(Screen[None]):
 
 def _pauses(run: Run | None) -> bool:
     """Whether a pause is asked for and not reached: forced after that, it would end a process that is held."""
-    return run is not None and (run.status is Status.PAUSING or run.pause_asked)
+    if run is None or run.status is Status.NEEDS_REVIEW:
+        # A pause of what waits for an answer waits for the answer: there is nothing to force.
+        return False
+    return run.status is Status.PAUSING or run.pause_asked
 
 
 def _raised(limits: dict[str, float], run: Run) -> dict[str, Any]:
@@ -277,7 +280,7 @@ def _pause_label(runs: list[Run]) -> str:
     for run in runs:
         if run.status is Status.PAUSED:
             return "park" if run.held else "pause"
-        if run.status is Status.PAUSING or run.pause_asked:
+        if _pauses(run):
             return "force…"
         if observed(run, time.time()) and run.status is not Status.NEEDS_REVIEW:
             return "pause…"

@@ -45,6 +45,8 @@ def _pause(run: Run) -> str:
             return f"{name(run)} is {run.status}: there is no process to pause."
         case Status.STOPPING | Status.KILLING:
             return f"{name(run)} is ending already."
+        case Status.NEEDS_REVIEW if run.pause_asked:
+            return f"{name(run)} will be paused once its question is answered: press d."
     return ""
 
 

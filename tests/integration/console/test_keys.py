@@ -135,6 +135,17 @@ async def test_pause_again_while_it_waits_asks_whether_to_force(recorded: FleetM
         assert console.asked == [("pause", "a9e1d4", 1, {"force": True})]
 
 
+async def test_a_pause_that_waits_for_an_answer_cannot_be_forced(recorded: FleetMaker, open_console: Opener) -> None:
+    recorded.journal.append("7d10be", 1, Kind.PAUSE_ASKED, {"by": "mira", "reason": "USER_PAUSED"})
+    recorded.flush()
+    async with open_console(select="ticket-mailer") as console:
+        await console.sees("NEEDS YOU")
+        await console.press("p")
+        await console.sees("will be paused once its question is answered: press d.")
+
+        assert console.asked == [] and "force…" not in console.text
+
+
 async def test_the_safe_answer_to_force_is_to_wait(recorded: FleetMaker, open_console: Opener) -> None:
     recorded.move("a9e1d4", Status.PAUSING, "asked by mira")
     recorded.flush()

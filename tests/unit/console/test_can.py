@@ -39,6 +39,12 @@ def test_what_is_held_can_be_parked_and_what_is_parked_cannot() -> None:
     assert refusal("pause", parked) == "a r is paused already (parked)."
 
 
+def test_a_pause_that_waits_for_an_answer_is_not_asked_for_again() -> None:
+    run = Run(run="r", agent="a", goal="", created_at=0.0, status=S.NEEDS_REVIEW, pause_asked=True)
+
+    assert refusal("pause", run) == "a r will be paused once its question is answered: press d."
+
+
 def test_only_a_loop_can_be_accepted() -> None:
     run = Run(run="r", agent="a", goal="", created_at=0.0, status=S.PAUSED, reason=StopReason.BUDGET_EXCEEDED)
 
