@@ -241,6 +241,6 @@ def resume_command(run: Run, short: str) -> str:
         spent = [*(name for name in run.limits if name in told), *used_up]
         key = (spent or list(run.limits) or ["cost_usd"])[0]
         return f"resume {short} --budget {key}={2 * run.limits.get(key, 1):g}"
-    if run.reason in (StopReason.LOOP_DETECTED, StopReason.NO_PROGRESS):
+    if run.reason in (StopReason.LOOP_DETECTED, StopReason.NO_PROGRESS, StopReason.TOOL_FAILURE):
         return f'resume {short} --note "…"'
     return f"resume {short}"

@@ -90,6 +90,11 @@ def needs_you(run: Run) -> bool:
     return standing(run).rank <= 1
 
 
+def warned_of_standstill(run: Run) -> bool:
+    """Whether a rule has warned that the run gets nowhere; that it comes near a limit says nothing of that."""
+    return run.warned is not None and run.warned.rule != "budget"
+
+
 def glyph(name: str) -> str:
     """The glyph of a standing."""
     return GLYPHS[name]

@@ -6,7 +6,7 @@ from store.records import Run
 from store.states import FINAL, Status, StopReason
 from tui.console import formats
 from tui.console.recent import Recent
-from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, tightest
+from tui.console.standing import BUDGET_WORDS, NEAR_LIMIT, tightest, warned_of_standstill
 
 Said = tuple[str, str]
 """One word to scan, then what to do and why."""
@@ -24,8 +24,9 @@ def terminate(run: Run, recent: Recent, now: float) -> Said:
         return _at_rest(run, recent)
     if run.status is Status.WAITING:
         return "NO", "Nothing is lost by waiting. p pauses it."
-    if recent.repeats >= 3 or recent.stale_steps >= 5:
-        why = "it repeats itself" if recent.repeats >= 3 else f"nothing new came for {recent.stale_steps} steps"
+    if recent.repeats >= 3 or recent.stale_steps >= 5 or warned_of_standstill(run):
+        stale = f"nothing new came for {recent.stale_steps} steps" if recent.stale_steps >= 5 else "a rule has warned"
+        why = "it repeats itself" if recent.repeats >= 3 else stale
         return "NOT YET", f"Suggest: pause it first (p), because {why}; that keeps everything and stops the spending."
     near = tightest(run, now)
     if near is not None and near[1] >= NEAR_LIMIT:
@@ -42,7 +43,9 @@ def _at_rest(run: Run, recent: Recent) -> Said:
         case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS if again >= 2:
             return "YES", f"Suggest: kill it (x), because it was stopped for the same reason {again} times."
         case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS:
-            until = f", because it got somewhere until step {recent.new_at_step}" if recent.new_at_step else ""
+            # The first call of a repetition is new too: it alone got the run nowhere.
+            somewhere = recent.new_at_step and sum(recent.new_per_step) > 1
+            until = f", because it got somewhere until step {recent.new_at_step}" if somewhere else ""
             return "NOT YET", f"Suggest: resume with a note (r){until}; kill only if it comes back."
         case StopReason.BUDGET_EXCEEDED if recent.stale_steps >= 3:
             stale = f"nothing new came for {recent.stale_steps} steps"
@@ -55,4 +58,14 @@ def _at_rest(run: Run, recent: Recent) -> Said:
             return "ASK", f"Suggest: read its log (l) before another try, because it ended like this {again} times."
         case StopReason.AGENT_CRASHED | StopReason.AGENT_FAILED:
             return "NOT YET", "Suggest: read its log (l), then resume it (r); it costs nothing while it rests."
+        case StopReason.TOOL_FAILURE:
+            return (
+                "NOT YET",
+                "Suggest: see what the tool answered (w), then resume with a note (r) that says what to do.",
+            )
+        case StopReason.RETRY_LIMIT_REACHED:
+            return (
+                "NOT YET",
+                "Suggest: resume it (r) once what it depends on answers again; it costs nothing until then.",
+            )
     return "NOT YET", "Suggest: resume it (r); it costs nothing while it rests."

@@ -9,7 +9,7 @@ from store.records import Event, Run
 from store.states import Status, StopReason
 from tui.console import formats
 from tui.console.recent import Recent, look
-from tui.console.standing import BUDGET_WORDS, exceeded, spent, tightest
+from tui.console.standing import BUDGET_WORDS, exceeded, spent, tightest, warned_of_standstill
 from tui.console.terminating import terminate
 
 QUIET_S = 300.0
@@ -142,7 +142,7 @@ def _live(run: Run, recent: Recent, now: float) -> Answer:
             f"The last {recent.repeats} calls were the same {recent.repeated_tool} with the same result"
             f"{_since_step(recent.repeats_from_step)}.",
         )
-    if run.warned is not None:
+    if run.warned is not None and warned_of_standstill(run):
         return Answer("YES", sentence(f"{run.warned.summary} ({formats.ago(now - run.warned.at)})"))
     quiet = now - run.last_event_at
     if run.in_flight:
@@ -161,9 +161,18 @@ def _in_tool(run: Run, recent: Recent, now: float) -> Answer:
     usual = recent.usual_s.get(first.tool)
     beside = f", usual {formats.span(usual)}" if usual is not None else ""
     said = f"In {first.tool} for {formats.span(took)}{beside}."
-    if took > 2 * QUIET_S or (usual is not None and took > 60 and took > 20 * usual):
+    if _too_long(run, recent, now):
         return Answer("UNKNOWN", f"{said} Far longer than usual." if usual else f"{said} Nothing else was heard.")
     return Answer("NO", said)
+
+
+def _too_long(run: Run, recent: Recent, now: float) -> bool:
+    """Whether the first action in flight takes so long that nobody can say whether it will end."""
+    if not run.in_flight:
+        return False
+    first = run.in_flight[0]
+    took, usual = now - first.began_at, recent.usual_s.get(first.tool)
+    return took > 2 * QUIET_S or (usual is not None and took > 60 and took > 20 * usual)
 
 
 # --- is it still making progress?
@@ -194,6 +203,11 @@ def _progress(run: Run, recent: Recent, now: float) -> Answer:
     if recent.stale_steps >= 3:
         stale = f"no new result for {recent.stale_steps} steps{_since_step(recent.new_at_step)}"
         return Answer("NO", _joined(far, stale, f"spent since: {since}" if since else ""))
+    if run.warned is not None and warned_of_standstill(run) and newest < run.warned.at:
+        return Answer("NO", _joined(far, f"last new result {formats.ago(now - newest)}{_at_step(recent)}"))
+    if _too_long(run, recent, now):
+        at_it = f"in {run.in_flight[0].tool} for {formats.span(now - run.in_flight[0].began_at)}"
+        return Answer("UNKNOWN", _joined(far, f"last new result {formats.ago(now - newest)}", at_it))
     if now - newest > QUIET_S and not run.in_flight and not recent.read:
         said = f"last progress {formats.ago(now - newest)}; its results are not looked at here"
         return Answer("UNKNOWN", _joined(far, said))
