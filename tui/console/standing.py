@@ -195,7 +195,7 @@ def why(run: Run, now: float) -> str:
         case Status.WAITING:
             return _waiting(run, now)
         case Status.PAUSING:
-            return f"pausing: waits for {run.waits_for or _tool(run)}"
+            return _pausing(run)
         case Status.STOPPING | Status.KILLING:
             return run.why or "its processes are being ended"
         case Status.QUEUED:
@@ -205,15 +205,15 @@ def why(run: Run, now: float) -> str:
     return _running(run, now)
 
 
-def _tool(run: Run) -> str:
-    return run.tool or "the next safe point"
+def _pausing(run: Run) -> str:
+    return f"waits for {run.waits_for or run.tool or 'its next safe point'}"
 
 
 def _in_doubt(run: Run) -> str:
     if run.pid is not None and run.why:
         return run.why
     if len(run.in_flight) == 1:
-        return f"{run.in_flight[0].tool} in doubt: did it happen?"
+        return f"did {run.in_flight[0].tool} happen?"
     if run.in_flight:
         return f"{len(run.in_flight)} actions in doubt"
     return run.why or "waits for your answer"
@@ -226,14 +226,17 @@ def _stopped(run: Run) -> str:
         return f"{run.why or 'by hand'}, {depth}"
     if not run.why:
         return word
+    if run.reason is StopReason.BUDGET_EXCEEDED:
+        # "$5.00 of $5.00 spent" says by itself that it is a budget.
+        return run.why
     first = word.split(" ", 1)[0]
     return run.why if not word or first in run.why.lower() else f"{word}: {run.why}"
 
 
 def _waiting(run: Run, now: float) -> str:
-    until = f", {'until' if run.due_at > now else 'was due'} {formats.clock(run.due_at)}" if run.due_at else ""
     said = run.why or (f"waits for {run.waits_for}" if run.waits_for else "waits")
-    return f"{said}{until}"
+    # When it goes on comes first: a narrow column cuts the end.
+    return f"{'until' if run.due_at > now else 'due'} {formats.clock(run.due_at)}: {said}" if run.due_at else said
 
 
 def _running(run: Run, now: float) -> str:
@@ -241,7 +244,7 @@ def _running(run: Run, now: float) -> str:
         verb = "steered" if run.warned.level == "steer" else "warned"
         return f"{verb}: {run.warned.summary}"
     if run.pause_asked:
-        return f"pausing: waits for {run.waits_for or _tool(run)}"
+        return f"pausing: {_pausing(run)}"
     near = tightest(run, now)
     if near is not None and near[1] >= NEAR_LIMIT:
         return f"{formats.percent(near[1])}% of its {BUDGET_WORDS.get(near[0], near[0])}"

@@ -50,9 +50,10 @@ def test_the_sparkline_is_there_where_it_takes_no_room_from_the_reason(width: in
 
 def test_the_reason_has_room_for_a_sentence_wherever_the_sparkline_is() -> None:
     assert columns_for(159)[-1].width == 37
+    assert columns_for(119)[-1].width >= len("loop: Bash ×5, same result")
     for width in range(110, 210):
         columns = columns_for(width)
-        assert columns[-1].width >= 20 or "since" not in [column.name for column in columns]
+        assert columns[-1].width >= 27 or "since" not in [column.name for column in columns]
 
 
 @pytest.mark.parametrize(("width", "said"), [(159, "$0.60 none"), (199, "$0.60 no limit")])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from store.records import Run
-from store.states import Status
+import pytest
+
+from store.records import Pending, Run
+from store.states import Status, StopReason
 from tui.console.standing import spent, tightest, why
 
 NOW = 10_000.0
@@ -29,7 +31,22 @@ def test_while_it_waits_no_time_is_used() -> None:
 def test_a_wait_does_not_end_at_a_time_that_is_past() -> None:
     run = a_run(Status.WAITING, why="429 from erp", due_at=NOW)
 
-    assert ", until " in why(run, NOW - 10) and ", was due " in why(run, NOW + 10)
+    assert why(run, NOW - 10).startswith("until ") and why(run, NOW + 10).startswith("due ")
+
+
+WHYS = (
+    (a_run(Status.WAITING, why="429 from erp.internal", due_at=NOW + 39), "until "),
+    (a_run(Status.NEEDS_REVIEW, in_flight=(Pending("a", "send_email", NOW - 9, False),)), "did send_email happen"),
+    (a_run(Status.PAUSING, waits_for="send_email to end"), "waits for send_email"),
+    (a_run(Status.PAUSED, reason=StopReason.BUDGET_EXCEEDED, why="$5.00 of $5.00 spent"), "$5.00 of $5.00 spent"),
+    (a_run(Status.STOPPED, reason=StopReason.AGENT_CRASHED, why="KeyError: 'hunks'"), "crashed: KeyError"),
+    (a_run(Status.PAUSED, reason=StopReason.LOOP_DETECTED, why="Bash ×5, same result"), "loop: Bash ×5"),
+)
+
+
+@pytest.mark.parametrize(("run", "first"), WHYS, ids=lambda told: getattr(told, "status", None))
+def test_where_there_is_little_room_what_matters_is_not_what_is_cut(run: Run, first: str) -> None:
+    assert why(run, NOW).startswith(first) and len(first) <= 21
 
 
 def test_steps_are_counted_over_all_attempts_once_they_are_done() -> None:

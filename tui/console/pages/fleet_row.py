@@ -46,7 +46,6 @@ _NARROW = (
     ("step", 4),
     ("tool", 16),
     ("quiet", 5),
-    ("tokens", 6),
     ("cost", 7),
 )
 _TIERS: tuple[tuple[int, dict[str, int]], ...] = (
