@@ -94,10 +94,10 @@ def _ruling(level: Level, finding: Finding, row: list[Call]) -> Ruling:
     return Ruling(
         rule=OutcomeRule.name,
         level=level,
-        summary=f"{tool}{f' ×{times}' if times > 1 else ''}: {finding.why}, yet it says it worked",
+        summary=f"{tool}{f' ×{times}' if times > 1 else ''}: {finding.why}, though it raised no error",
         evidence={
             "summary": f"{tool} was reported as a success{often}, but {finding.why}"
-            + (f": {finding.line[:200]}" if finding.line else "."),
+            + (f": {finding.line[:200]}" if finding.line and finding.line not in finding.why else "."),
             "figures": {"confidence": str(finding.confidence), "gave it away": finding.line},
             "events": [call.seq for call in row[-evidence.MOST_CALLS :]],
             "calls": evidence.latest(call.shown for call in row),

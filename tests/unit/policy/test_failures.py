@@ -20,6 +20,8 @@ def test_a_hidden_failure_is_noted_then_steered_then_paused() -> None:
     assert told.levels("outcome") == [Level.OBSERVE, Level.STEER, Level.PAUSE]
     pause = told.rulings[-1]
     assert pause.reason is StopReason.TOOL_FAILURE
+    assert pause.summary == "book ×5: it says ok: false, though it raised no error"
+    assert pause.evidence["summary"] == "book was reported as a success 5 times in a row, but it says ok: false."
     assert pause.evidence["figures"]["gave it away"] == "ok: false"
     assert len(pause.evidence["calls"]) == 5
 
@@ -74,7 +76,7 @@ def test_nothing_from_a_tool_that_always_brought_something_is_worth_a_look() -> 
     assert told.levels("outcome") == [Level.OBSERVE]
     assert (
         told.rulings[0].summary
-        == "search: it brought nothing, after 8 results that brought something, yet it says it worked"
+        == "search: it brought nothing, after 8 results that brought something, though it raised no error"
     )
     assert told.rulings[0].evidence["figures"]["confidence"] == "suspect"
 
