@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runtime.live import Ending, Exit, Outcome
+from runtime.policy.outcome import EXCEPTION_LINE
 from store.launch import Launch
 from store.records import Json, Run
 from store.states import Status, StopReason
@@ -70,8 +71,10 @@ def _by_itself(run: Run, launch: Launch, ending: Ending, exit: Exit | None, log_
 
 def _crashed(run: Run, launch: Launch, exit: Exit, log_tail: list[str]) -> Conclusion:
     why = f"signal {exit.signal}" if exit.signal else f"exit code {exit.code}"
+    raised = _raised(log_tail) if exit.code == 1 else ""
     evidence: dict[str, Json] = {
-        "summary": f"The process of attempt {run.attempt} ended with {why} and did not say that it was done.",
+        "summary": f"The process of attempt {run.attempt} ended with {why} and did not say that it was done"
+        f"{f': {raised}' if raised else ''}.",
         "figures": {"ended with": why, "attempt": run.attempt, "restarts": f"{run.restarts} of {launch.restart}"},
         "log_tail": log_tail,
     }
@@ -82,7 +85,13 @@ def _crashed(run: Run, launch: Launch, exit: Exit, log_tail: list[str]) -> Concl
             Status.WAITING, f"{why}, {left} restart{'s' if left > 1 else ''} left",
             StopReason.AGENT_CRASHED, f"crashed ({why}), starts again", evidence, restart=True,
         )  # fmt: skip
-    return Conclusion(Status.STOPPED, why, StopReason.AGENT_CRASHED, why, evidence)
+    return Conclusion(Status.STOPPED, why, StopReason.AGENT_CRASHED, raised or why, evidence)
+
+
+def _raised(log_tail: list[str]) -> str:
+    """The exception that its log ends with, which says more than an exit code; empty where there is none."""
+    last = next((row for row in reversed(log_tail) if row.strip()), "")
+    return last[:WHY_CHARS] if EXCEPTION_LINE.match(last) else ""
 
 
 def _in_doubt(ended: Conclusion, doubts: list[Json]) -> Conclusion:

@@ -233,10 +233,11 @@ _EXIT_TEXT = re.compile(
     r"(?:exit |return |error |non-zero )*(?:code|status)\W{0,3}|(?:exit|return) ?(?:code|status)\W{1,3})(\d{1,3})\b"
 )
 _TRACEBACK = "Traceback (most recent call last)"
-_EXCEPTION_LINE = re.compile(
+EXCEPTION_LINE = re.compile(
     r"^(?:(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Warning)|[a-z_][\w.]*\.[A-Za-z]*(?:Error|Exception)\w*)"
     r"(?::\s|$)"
 )
+"""The last line of a traceback."""
 _LABEL = r"(?:[\w\s.`'-]{0,60}\b(?:returned|result|output|observation|response):\s*)?"
 """What a framework may write before a tool's own words."""
 
@@ -335,13 +336,13 @@ def _in_lines(tool: str, lines: list[str]) -> Finding | None:
     reads = _READS.search(tool) is not None
     few = len(lines) <= (1 if reads else FEW_LINES)
     if any(line.startswith(_TRACEBACK) for line in lines):
-        ends = _EXCEPTION_LINE.match(lines[-1]) is not None
+        ends = EXCEPTION_LINE.match(lines[-1]) is not None
         whole = lines[0].startswith(_TRACEBACK) and ends
         sure = whole or (ends and not reads)
         return Finding(Confidence.LIKELY if sure else Confidence.SUSPECT, lines[-1][:300], "it ends in a traceback")
     edges = lines if few else [*lines[:EDGE_LINES], *lines[-EDGE_LINES:]]
     for line in edges:
-        if _ERROR_LINE.match(line) or _EXCEPTION_LINE.match(line):
+        if _ERROR_LINE.match(line) or EXCEPTION_LINE.match(line):
             why = "it is an error message" if few else "it has an error line at its head or tail"
             sure = few or (not reads and line in (lines[0], lines[-1]) and len(lines) <= 40)
             return Finding(Confidence.LIKELY if sure else Confidence.SUSPECT, line[:300], why)

@@ -338,7 +338,7 @@ def crashed(maker: FleetMaker) -> Script:
         Status.STOPPED,
         "its tree is gone",
         reason="AGENT_CRASHED",
-        why="exit code 1: KeyError: 'hunks'",
+        why="KeyError: 'hunks'",
         evidence=evidence,
     )
     run.log("\n".join(tail) + "\n")

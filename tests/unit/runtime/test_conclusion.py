@@ -46,6 +46,21 @@ def test_a_doubt_goes_to_review_whatever_ended_the_process(ending: Ending) -> No
     assert (ended.status, ended.evidence["in_doubt"]) == (Status.NEEDS_REVIEW, DOUBT)
 
 
+@pytest.mark.parametrize(
+    ("log_tail", "why"),
+    [
+        (["Traceback (most recent call last):", "  File x, line 88", "KeyError: 'hunks'", ""], "KeyError: 'hunks'"),
+        (["KeyError: 'hunks'", "went on"], "exit code 1"),
+        ([], "exit code 1"),
+    ],
+)
+def test_a_crash_is_told_by_the_exception_that_its_log_ends_with(log_tail: list[str], why: str) -> None:
+    ended = conclude(RUN, LAUNCH, NATURAL, Exit(code=1), [], log_tail)
+
+    assert (ended.reason, ended.why) == (StopReason.AGENT_CRASHED, why)
+    assert "exit code 1" in str(ended.evidence["summary"]) and why in str(ended.evidence["summary"])
+
+
 def test_a_kill_wins_over_everything_and_keeps_the_doubt_as_evidence() -> None:
     ended = conclude(RUN, LAUNCH, Ending(Outcome.KILLED, by="ann"), Exit(code=0), DOUBT, [])
     assert (ended.status, ended.reason, ended.evidence["in_doubt"]) == (Status.KILLED, StopReason.USER_KILLED, DOUBT)
