@@ -151,7 +151,10 @@ class Page:
         evidence = self.run.evidence
         figures = evidence.get("figures")
         if isinstance(figures, dict) and figures:
-            said = [f"{plain(str(name))} {plain(brief(value))}" for name, value in figures.items()]
+            said = [
+                f"{plain(standing.BUDGET_WORDS.get(name, str(name)))} {plain(brief(value))}"
+                for name, value in figures.items()
+            ]
             yield from labelled("Figures", [", ".join(said)])
         calls = evidence.get("calls")
         if isinstance(calls, list):

@@ -125,8 +125,10 @@ def test_show_of_a_loop_has_the_repeated_calls_and_the_way_on(cli: Cli, past: Pa
 def test_a_run_that_spent_its_budget_is_offered_more_of_it(cli: Cli, past: Past) -> None:
     run = past.run("d810aaaaaaaa", limits={"cost_usd": 5.0})
     past.journal.move(run, Status.PAUSING, "asked by budget")
-    past.rest(run, Status.PAUSED, "BUDGET_EXCEEDED", why="$5.00 of $5.00")
+    evidence = {"figures": {"cost_usd": "$5.00 of $5.00"}}
+    past.rest(run, Status.PAUSED, "BUDGET_EXCEEDED", why="$5.00 of $5.00", evidence=evidence)
     _code, out, _err = cli("show", run)
+    assert "Figures:     money $5.00 of $5.00" in out
     assert "agentwatch resume d810 --budget cost_usd=10" in out
 
 

@@ -12,7 +12,7 @@ from tui.console.pages.compared import calls_of, side_by_side, value_text
 from tui.console.pages.detail import answers, checkpoint_text
 from tui.console.pages.entries import entry_line
 from tui.console.pages.gone_on import had_it_gone_on, used
-from tui.console.standing import glyph, standing, tightest, why
+from tui.console.standing import BUDGET_WORDS, glyph, standing, tightest, why
 from tui.console.state import Window
 from tui.console.verdict import Verdict
 
@@ -76,7 +76,8 @@ def _figures(run: Run, width: int) -> list[Line]:
     for label, value in list(figures.items())[:16]:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         said = clip(formats.quantity(value) if number else value_text(value), width - 8)
-        shown = line(Span(f" {clip(str(label), 40)} ", "dim"), Span(f"{said}  "))
+        named = clip(BUDGET_WORDS.get(str(label), str(label)), 40)
+        shown = line(Span(f" {named} ", "dim"), Span(f"{said}  "))
         if width_of(lines[-1]) + width_of(shown) > width:
             lines.append(EMPTY)
         lines[-1] = line(lines[-1], shown)
@@ -133,9 +134,9 @@ def _options(run: Run, now: float, width: int) -> list[Line]:
     options.append(("y", "copy the command", f"agentwatch show {run.run}"))
     lines = [EMPTY, rule(line(Span("what you can do now", "dim")), width)]
     for key, label, text in options:
-        lines.append(
-            line(" ", Span(fit(key, 6), "key"), Span(fit(label, 24), "strong"), clip(text, max(10, width - 33)))
-        )
+        for y, row in enumerate(wrap(text, max(10, width - 33))):
+            head = (Span(fit(key, 6), "key"), Span(fit(label, 24), "strong")) if y == 0 else (Span(" " * 30),)
+            lines.append(line(" ", *head, row))
     offer = run.evidence.get("offer")
     if isinstance(offer, str) and offer:
         lines += [EMPTY, *labelled("suggested", offer, width, at=LABEL)]
