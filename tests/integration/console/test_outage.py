@@ -14,7 +14,9 @@ async def test_all_who_wait_for_one_cause_are_one_line(maker: FleetMaker, open_c
     outage(maker, CAUSE)
     async with open_console() as console:
         await console.sees("▸ price-watch ×6", "next try 14:27:54: shop-api")
-        await console.sees("6 runs wait, none of them spends", "All 6 are held before a call", "15 of the last 20")
+        await console.sees(
+            "6 wait, next try ", "None of them spends", "All 6 are held before a call", "15 of the last 20"
+        )
         assert "price-watch-03" not in console.text.split("── 6 runs wait for")[0]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tui.console import formats
 from tui.console.groups import FOLD_FROM
-from tui.console.lines import EMPTY, Line, Span, clip_line, line, wrap
+from tui.console.lines import EMPTY, Line, Span, cells, clip, line, wrap
 from tui.console.standing import standing
 from tui.console.state import State
 
@@ -67,11 +67,15 @@ def _down(state: State, now: float, width: int) -> list[Line]:
         return []
     name = max(waiting, key=lambda cause: waiting[cause])
     due = min((run.due_at for run in state.model.runs.values() if run.dependency == name and run.due_at), default=None)
-    text = f"{name} is down: {waiting[name]} runs wait, none of them spends."
+    text = f"{name} is down: {waiting[name]} wait"
     if due:
-        text += f" Next try {'at' if due > now else 'was due at'} {formats.clock(due)}, by one of them."
-    more = f" And {len(waiting) - 1} more." if len(waiting) > 1 else ""
-    return [clip_line(line("  ◌ ", Span(text + more, "warn"), Span("   b: the breaker", "dim")), width)]
+        text += f", next try {'' if due > now else 'was due '}{formats.clock(due)}, by one of them"
+    text += ". None of them spends; nothing to do unless it lasts."
+    more = f" And {len(waiting) - 1} more are down." if len(waiting) > 1 else ""
+    # What cannot be said in this width is cut from the text, never the key.
+    key = "   b: the breaker"
+    said = clip(text + more, width - cells(key) - 5)
+    return [line("  ◌ ", Span(said, "warn"), Span(key, "dim"))]
 
 
 def _short(path: Path) -> str:
