@@ -75,7 +75,7 @@ async def _ps(where: Place, as_json: bool) -> None:
 
 def _row(run: Run, short: str, now: float) -> list[str]:
     stands = standing.standing(run)
-    quiet = "–" if run.at_rest or not run.started_at else formats.age(now - run.last_event_at)
+    since = run.rested_at if run.at_rest and run.rested_at else run.last_event_at
     return [
         short,
         plain(run.agent),
@@ -83,9 +83,9 @@ def _row(run: Run, short: str, now: float) -> list[str]:
         plain(run.task) or progress(run) or "–",
         str(run.step) if run.step else "–",
         plain(run.tool) or "–",
-        quiet,
-        formats.count(run.tokens),
-        formats.money(run.cost_usd),
+        formats.age(now - since) if run.started_at else "–",
+        formats.count(run.tokens) if run.tokens else "–",
+        formats.money(run.cost_usd) if run.cost_usd else "–",
         plain(standing.why(run, now)),
     ]
 

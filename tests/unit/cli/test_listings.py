@@ -56,6 +56,14 @@ def test_ps_says_that_no_runtime_is_there_to_know_better(cli: Cli, past: Past) -
     assert "No runtime is running" in err
 
 
+def test_ps_says_as_the_console_does_how_long_a_run_rests_and_what_nobody_reported(cli: Cli, past: Past) -> None:
+    past.rest(past.run("7d10aaaaaaaa"), Status.NEEDS_REVIEW, "AGENT_CRASHED", why="signal 9")
+    _code, out, _err = cli("ps")
+    at = out.splitlines()[0].index("QUIET")
+    quiet, tokens, cost = out.splitlines()[1][at - 3 :].replace(" d ", "d ").split()[:3]
+    assert (quiet[-1], tokens, cost) == ("d", "–", "–")
+
+
 def test_ps_for_programs(cli: Cli, past: Past) -> None:
     run = past.run("d810aaaaaaaa", "nightly-deps", "Bump all")
     past.checkpoint(run, 1, "bump 1 done")
