@@ -262,6 +262,7 @@ async def test_killing_many_needs_their_number(recorded: FleetMaker, open_consol
         await console.sees("3 marked")
         await console.press("x")
         await console.sees("Kill 3 runs ?", "Type 3 to kill them:")
+        await console.sees("history, logs and evidence", "stays done", "They cost nothing at rest.")
         await console.press("4", "enter")
         await console.until(lambda: "Type 3" not in console.text)
         assert console.asked == []

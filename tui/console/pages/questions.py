@@ -120,6 +120,8 @@ def _counted(number: int, one: str, many: str) -> str:
 def kill_many(runs: Sequence[Run], now: float, width: int) -> list[Line]:
     """Before many runs are killed."""
     live = sum(run.pid is not None for run in runs)
+    going = sum(not run.at_rest for run in runs)
+    actions = sum(run.actions for run in runs)
     kept = sum(run.checkpoints for run in runs)
     doubts = sum(len(run.in_flight) for run in runs)
     cost = sum(run.cost_usd for run in runs)
@@ -130,13 +132,20 @@ def kill_many(runs: Sequence[Run], now: float, width: int) -> list[Line]:
     )
     names = ", ".join(name(run) for run in runs[:NAMED]) + (f" and {len(runs) - NAMED} more" if runs[NAMED:] else "")
     lines += [EMPTY, *fact("these", names, width)]
-    lines += [*fact("ends", f"{formats.plural(live, 'process', 'processes')} with all they started", width)]
+    lines += fact("ends", f"{formats.plural(live, 'process', 'processes')} and everything started by them", width)
     lines += fact("deleted", f"{formats.plural(kept, 'checkpoint')}: none of these runs can be resumed", width)
+    lines += fact("stays", "history, logs and evidence, until they are pruned", width)
+    if actions:
+        lines += fact("stays done", f"{formats.plural(actions, 'action')} that were let through", width)
     said = f"{formats.plural(doubts, 'action')}: whether they happened stays unknown" if doubts else "nothing"
     lines += fact("in doubt", said, width, "needs" if doubts else "")
     if cost:
         lines += fact("spent", f"{formats.money(cost)}, not given back", width)
-    return [*lines, EMPTY, *say("p would pause them instead: they cost nothing while paused.", width), EMPTY]
+    which = "them" if going == len(runs) else f"the {going} that go on"
+    instead = (
+        f"p would pause {which} instead: they cost nothing while paused." if going else "They cost nothing at rest."
+    )
+    return [*lines, EMPTY, *say(instead, width), EMPTY]
 
 
 def force(run: Run, actions: Sequence[Action], recent: Recent, now: float, width: int) -> list[Line]:
