@@ -220,7 +220,7 @@ def _far(run: Run) -> str:
     if run.progress_done is None:
         return ""
     of = f" of {formats.quantity(run.progress_of)}" if run.progress_of else ""
-    return f"{formats.quantity(run.progress_done)}{of} {run.progress_label}".rstrip()
+    return f"{run.progress_label} {formats.quantity(run.progress_done)}{of}".lstrip()
 
 
 def _unseen(run: Run, now: float) -> str:

@@ -110,7 +110,7 @@ SITUATIONS = (
         a_run(checkpoint=CHECKPOINT, progress_label="tickets", progress_done=12, progress_of=40, progress_at=NOW - 8),
         [],
         ("NO", "YES", "YES", "YES", "NO"),
-        ("12 of 40 tickets; last new result 8.0 s ago", "Nothing in flight. Checkpoint of step 12, 3.0 s old."),
+        ("Tickets 12 of 40; last new result 8.0 s ago", "Nothing in flight. Checkpoint of step 12, 3.0 s old."),
     ),
     Situation(
         "in an action that must not be done twice",
