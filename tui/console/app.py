@@ -63,7 +63,16 @@ class ConsoleApp(RepaintingApp):
     TITLE = "agentwatch"
     COMMANDS: ClassVar[set[Any]] = {KeysProvider}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "leave", "Leave", show=False, system=True, priority=True, id="app.leave"),
+        Binding(
+            "ctrl+c",
+            "leave",
+            "Leave",
+            show=False,
+            system=True,
+            priority=True,
+            id="app.leave",
+            tooltip="Leave the console; the agents go on",
+        ),
     ]
 
     class Arrived(Message):

@@ -412,6 +412,7 @@ async def test_help_lists_the_keys_of_the_screen_it_was_opened_from(recorded: Fl
         await console.sees("smtp: DATA")
         await console.press("question_mark")
         await console.sees("Keys: log", "To the end, and follow what comes")
+        await console.sees("ctrl+l", "Paint anew")
 
 
 async def test_the_palette_offers_the_keys_by_name(recorded: FleetMaker, open_console: Opener) -> None:

@@ -104,7 +104,8 @@ class ConsoleScreen(ActingScreen):
     def action_help(self) -> None:
         from tui.console.screens.help import HelpScreen
 
-        bindings = list(own_bindings(self, hidden=True))
+        everywhere = [binding for _, binding in self.app._bindings if (binding.id or "").startswith("app.")]
+        bindings = [*own_bindings(self, hidden=True), *everywhere]
         self.app.push_screen(HelpScreen(self.help_title(), bindings, self.focused, self.legend))
 
     def help_title(self) -> str:
