@@ -38,6 +38,13 @@ def test_a_console_that_lags_says_so_however_small_it_is(home: Home, size: tuple
     assert "tail ▲ 30 s behind" in text_of(page_head(state, ["log"], NOW, size[0])[0])
 
 
+@pytest.mark.parametrize("width", range(60, 161))
+def test_where_one_is_stands_apart_from_how_fresh_it_is(home: Home, width: int) -> None:
+    said = text_of(page_head(a_state(home, Status.RUNNING), ["ticket-mailer 7d10be", "log"], NOW, width)[0])
+
+    assert "log   " in said
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_run_is_counted(home: Home, size: tuple[int, int]) -> None:
     said = head_of(a_state(home, Status.STARTING, Status.RUNNING, Status.PAUSING, Status.KILLING), size)

@@ -15,6 +15,9 @@ STALE_S = 5.0
 READ_WITHIN_S = 10.0
 """For so long a message has the room it needs."""
 
+APART = 3
+"""Cells at least between where one is and how fresh that is: with less they read as one."""
+
 SCARCE = 0.05
 """Less free space than this is said aloud."""
 
@@ -45,7 +48,7 @@ def crumb(state: State, trail: Iterable[str], now: float, width: int) -> Line:
         steps = [part for name in named for part in (line(Span("›", "dim")), name)]
         left = line("" if parts else " ", joined([*parts, *steps], "  "))
         end = line(joined(right), " ")
-        if not names or width_of(left) + width_of(end) < width:
+        if not names or width_of(left) + width_of(end) + APART <= width:
             break
     return spread(left, end, width)
 
