@@ -121,11 +121,12 @@ class Page:
 
     def spent(self) -> str:
         run = self.run
-        took = formats.span((run.rested_at or self.now) - run.started_at) if run.started_at else "0 s"
+        took = formats.span(standing.spent(run, "wall_s", self.now) or 0.0)
         cached = f" and {formats.count(run.cached_tokens)} cached" if run.cached_tokens else ""
         limits = ", ".join(limit(name, value) for name, value in run.limits.items())
+        used = f"{formats.count(run.tokens)} tokens{cached}, {formats.money(run.cost_usd)}"
         return (
-            f"{formats.count(run.tokens)} tokens{cached}, {formats.money(run.cost_usd)}, "
+            f"{used if run.tokens or run.cost_usd else 'no tokens and no cost reported'}, "
             f"{formats.plural(run.actions, 'action')}, {took}; {'limits ' + limits if limits else 'no limit'}"
         )
 

@@ -111,6 +111,7 @@ def test_show_answers_what_a_person_asks(cli: Cli, past: Past) -> None:
     code, out, _err = cli("show", "ticket-mailer")
     assert code == 0
     assert out.startswith("ticket-mailer 7d10: needs you. AGENT_CRASHED, 2025-10-09 08:53:20 ")
+    assert "Spent:       no tokens and no cost reported, " in out
     for line in ("Stuck?       Yes.", "Safe pause?  Not applicable.", "Can resume?  ", "Terminate?   No."):
         assert line in out
     assert "In doubt:    send_email b.ito@example.com, begun " in out
