@@ -148,9 +148,7 @@ class Endings:
         live.token, live.ending_task, live.stuck = "", None, False
         self._close_attempt(live)
         doubts = self._settle_intents(live)
-        conclusion = conclude(
-            core.run(live), live.launch, ending, live.exit, doubts, logs.tail(core.home.log(live.run))
-        )
+        conclusion = conclude(core.run(live), live.launch, ending, live.exit, doubts, self._last_words(live))
         live.process = live.child = None
         self._carry_out(live, ending, conclusion)
 
@@ -160,10 +158,14 @@ class Endings:
             return
         how = live.exit
         body: dict[str, Json] = {"known": how is not None, "exit_code": how.code if how else None}
-        body |= {"signal": how.signal if how else None, "log_tail": logs.tail(core.home.log(live.run), 5)}
+        body |= {"signal": how.signal if how else None, "log_tail": self._last_words(live, 5)}
         core.record(live, Kind.ATTEMPT_ENDED, body)
         core.journal.end_attempt(live.run, run.attempt)
         self.buried(live)
+
+    def _last_words(self, live: LiveRun, lines: int = 20) -> list[str]:
+        """What the attempt wrote last; attempts share one log."""
+        return logs.tail(self._core.home.log(live.run), lines, began=live.log_began)
 
     def _settle_intents(self, live: LiveRun) -> list[Json]:
         """Intents that a dead process left open: safe to repeat ones are dropped, others are in doubt."""

@@ -99,6 +99,7 @@ class Lifecycle:
         number = core.run(live).attempt + 1
         token = secrets.token_hex(16)
         live.token = hashlib.sha256(token.encode()).hexdigest()
+        live.log_began = logs.size(core.home.log(live.run))
         try:
             live.child, live.process = spawn(
                 live.launch.argv,

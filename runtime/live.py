@@ -190,6 +190,8 @@ class LiveRun:
     hold: asyncio.TimerHandle | None = None
     """When a held pause is parked."""
     log_bytes: int = 0
+    log_began: int = 0
+    """Bytes that stood in the log when the attempt began; 0 where this runtime has not begun it."""
     process_descriptor: int = -1
 
     def ended(self, ident: str, seq: int) -> None:

@@ -18,11 +18,11 @@ def size(path: Path) -> int:
         return 0
 
 
-def tail(path: Path, lines: int = 20) -> list[str]:
-    """The last lines of a log, each cut at 2,000 characters."""
+def tail(path: Path, lines: int = 20, *, began: int = 0) -> list[str]:
+    """The last lines of a log from byte `began` on, each cut at 2,000 characters."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            file.seek(max(began, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return []

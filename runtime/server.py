@@ -189,7 +189,7 @@ class Runtime:
         """Copying an oversized log takes longer than a gate may be held up."""
         try:
             if await asyncio.to_thread(logs.cap, path):
-                live.log_bytes = 0
+                live.log_bytes = live.log_began = 0
         except OSError as error:
             log.error("the log of run %s cannot be cut: %s", live.run, error)
         finally:

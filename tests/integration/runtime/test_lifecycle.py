@@ -393,3 +393,13 @@ async def test_what_an_agent_writes_has_the_mode_its_user_is_used_to(world: Worl
     run = await world.start("raw = Raw()\n(HERE / 'report').write_text('x')\nraw.complete()")
     await world.rest(run)
     assert (world.folder / "report").stat().st_mode & 0o777 == 0o644
+
+
+async def test_a_crash_is_told_by_what_its_own_attempt_wrote(world: World) -> None:
+    run = await world.start("if Raw().welcome['attempt'] == 1:\n    raise KeyError('hunks')\nos._exit(1)")
+    first = await world.rest(run)
+    assert first.why == "KeyError: 'hunks'"
+
+    assert (await world.ask("resume", run)).applied
+    second = await world.until(run, lambda now: now.attempt == 2 and now.at_rest)
+    assert (second.why, second.evidence["log_tail"]) == ("exit code 1", [])
