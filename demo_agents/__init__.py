@@ -1,1 +1,1 @@
-"""Agents that fail in each of the known ways, and one that does not."""
+"""Agents that fail in each of the known ways, and some that do not."""
