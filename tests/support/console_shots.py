@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from textual._context import visible_screen_stack
+from textual.strip import Strip
+
 from tests.support.console_fleet import NOW
 
 
@@ -29,16 +32,27 @@ def frozen(now: float = NOW) -> Iterator[None]:
         time.tzset()
 
 
+def _strips(app: Any) -> list[Strip]:
+    """What the terminal shows.
+
+    A dialog that has not been painted yet is painted by this look, for good: it must know what is under it, as in
+    `Compositor.render_update`.
+    """
+    visible_screen_stack.set(app._background_screens)
+    strips: list[Strip] = app.screen._compositor.render_strips()
+    return strips
+
+
 def screen_text(app: Any) -> str:
     """What the terminal shows, as text, from the compositor."""
-    rows = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+    rows = ["".join(segment.text for segment in strip) for strip in _strips(app)]
     return "\n".join(row.rstrip() for row in rows)
 
 
 def screen_colours(app: Any) -> str:
     """What the terminal shows, each stretch of a line behind its colours: `[ink on paper bold]`."""
     rows = []
-    for strip in app.screen._compositor.render_strips():
+    for strip in _strips(app):
         row, before = "", ""
         for segment in strip:
             style = segment.style
