@@ -118,6 +118,13 @@ def size(size_bytes: float) -> str:
     return ""
 
 
+def amount(budget: str, value: float) -> str:
+    """What is used of a budget, or its limit, in the budget's unit."""
+    if budget == "cost_usd":
+        return money(value)
+    return span(value) if budget == "wall_s" else count(value)
+
+
 def plural(number: float, one: str, many: str = "") -> str:
     """`1 step`, `3 steps`."""
     return f"{quantity(number)} {one if number == 1 else many or one + 's'}"

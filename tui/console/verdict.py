@@ -181,7 +181,7 @@ def _too_long(run: Run, recent: Recent, now: float) -> bool:
 def _progress(run: Run, recent: Recent, now: float) -> Answer:
     far = _far(run)
     if run.status is Status.COMPLETED:
-        return Answer("YES", f"{far}." if far else "It said that it is complete.")
+        return Answer("YES", _joined(far) if far else "It said that it is complete.")
     if run.status in (Status.QUEUED, Status.STARTING):
         return Answer("NOT YET", "It has not begun.")
     newest = max(recent.new_at or 0.0, run.progress_at or 0.0)

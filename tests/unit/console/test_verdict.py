@@ -326,6 +326,20 @@ SITUATIONS = (
         ("NO", "YES", "n/a", "NO", "n/a"),
     ),
     Situation(
+        "completed, and said how far it came",
+        a_run(
+            Status.COMPLETED,
+            reason=StopReason.COMPLETED,
+            pid=None,
+            progress_label="files indexed",
+            progress_done=40.0,
+            progress_of=40.0,
+        ),
+        [],
+        ("NO", "YES", "n/a", "NO", "n/a"),
+        ("Files indexed 40 of 40.",),
+    ),
+    Situation(
         "killed",
         a_run(Status.KILLED, reason=StopReason.USER_KILLED, pid=None),
         advancing(),

@@ -130,20 +130,14 @@ def _budgets(run: Run, now: float) -> list[tuple[str, str]]:
         if used is None or (not used and budget not in run.limits):
             continue
         limit = run.limits.get(budget)
-        shown = _amount(budget, used)
+        shown = formats.amount(budget, used)
         if limit:
-            rows.append((BUDGET_WORDS[budget], f"{shown} of {_amount(budget, limit)}"))
+            rows.append((BUDGET_WORDS[budget], f"{shown} of {formats.amount(budget, limit)}"))
         else:
             rows.append((BUDGET_WORDS[budget], f"{shown}, no limit"))
     if run.cached_tokens:
         rows.append(("cached", f"{formats.count(run.cached_tokens)} tokens read from the cache"))
     return rows
-
-
-def _amount(budget: str, value: float) -> str:
-    if budget == "cost_usd":
-        return formats.money(value)
-    return formats.span(value) if budget == "wall_s" else formats.count(value)
 
 
 def facts(run: Run, now: float, width: int) -> list[Line]:

@@ -13,12 +13,13 @@ PACE_STEPS = 5
 
 def used(run: Run, now: float) -> list[str]:
     """Tokens, money, steps, actions and time, of which there are any, with their limits."""
+    going_s = spent(run, "wall_s", now) or 0.0
     amounts = [
         ("tokens", run.tokens, f"{formats.count(run.tokens)} tokens"),
         ("cost_usd", run.cost_usd, formats.money(run.cost_usd)),
         ("steps", run.steps, formats.plural(run.steps, "step")),
         ("actions", run.actions, formats.plural(run.actions, "action")),
-        ("wall_s", spent(run, "wall_s", now) or 0.0, formats.span(spent(run, "wall_s", now) or 0.0)),
+        ("wall_s", going_s, formats.span(going_s)),
     ]
     return [f"{text}{_limit(run, budget)}" for budget, amount, text in amounts if amount]
 
@@ -27,8 +28,7 @@ def _limit(run: Run, budget: str) -> str:
     limit = run.limits.get(budget)
     if not limit:
         return ""
-    said = {"cost_usd": formats.money, "wall_s": formats.span}.get(budget, formats.count)(limit)
-    return f" of {said}"
+    return f" of {formats.amount(budget, limit)}"
 
 
 def had_it_gone_on(run: Run, recent: Recent, now: float) -> str:
@@ -42,7 +42,7 @@ def had_it_gone_on(run: Run, recent: Recent, now: float) -> str:
     if first is None:
         return "it would have reached no limit at its latest pace."
     left, budget = first
-    limit = _limit(run, budget).removeprefix(" of ")
+    limit = formats.amount(budget, run.limits[budget])
     word = {"cost_usd": "", "wall_s": " of time"}.get(budget, f" {budget}")
     steps = formats.plural(max(1, round(left)), "step")
     return f"its limit of {limit}{word} would have been reached in about {steps} at its latest pace."
@@ -68,5 +68,5 @@ def _pace(run: Run, recent: Recent, budget: str, now: float) -> float | None:
     whole = spent(run, budget, now)
     if not whole:
         return None
-    # Of money no figure per step is kept: it goes as the tokens go.
+    # Of the others no figure per step is kept: they go as the tokens go.
     return whole / run.tokens * tokens if tokens and run.tokens else whole / max(1, run.steps)
