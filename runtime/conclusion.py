@@ -58,15 +58,41 @@ def _by_itself(run: Run, launch: Launch, ending: Ending, exit: Exit | None, log_
         said = {"summary": f"The agent gave up: {run.said_message[:SUMMARY_CHARS]}", "log_tail": log_tail}
         why = run.said_message[:WHY_CHARS]
         return Conclusion(Status.STOPPED, "the agent said so", StopReason.AGENT_FAILED, why, said)
-    if exit is None or (exit.code is None and exit.signal is None):
-        lost = "Nobody saw how its process ended: the runtime that had started it was gone."
-        evidence = {"summary": lost, "log_tail": log_tail}
-        return Conclusion(
-            Status.STOPPED, "found gone", StopReason.RUNTIME_LOST, "ended while no runtime watched", evidence
-        )
+    if exit is None or not exit.known:
+        return _lost(run, launch, exit, log_tail)
     if exit.code == 0:
         return Conclusion(Status.COMPLETED, "exit code 0", StopReason.COMPLETED)
     return _crashed(run, launch, exit, log_tail)
+
+
+def _lost(run: Run, launch: Launch, exit: Exit | None, log_tail: list[str]) -> Conclusion:
+    """Nobody saw how it ended.
+
+    Only what was certainly cut off starts again by itself: an agent that takes part says so when it is done, and no
+    process outlives the machine.  Any other command may have ended well.
+    """
+    rebooted = exit is not None and exit.machine_restarted
+    why = "the machine was restarted" if rebooted else "ended while no runtime watched"
+    summary = f"Nobody saw how its process ended: {why}."
+    evidence: dict[str, Json] = {"summary": summary, "log_tail": log_tail}
+    if launch.restart:
+        evidence["figures"] = {"attempt": run.attempt, "restarts": f"{run.restarts} of {launch.restart}"}
+    if run.sdk or rebooted:
+        if again := _again(run, launch, why, StopReason.RUNTIME_LOST, evidence):
+            return again
+    elif run.restarts < launch.restart:
+        evidence["summary"] = f"{summary} It may have ended well, so it is not restarted by itself."
+    return Conclusion(Status.STOPPED, "found gone", StopReason.RUNTIME_LOST, why, evidence)
+
+
+def _again(run: Run, launch: Launch, why: str, reason: StopReason, evidence: dict[str, Json]) -> Conclusion | None:
+    """Another attempt, where the restart policy has one left and nobody asked for a pause."""
+    left = launch.restart - run.restarts
+    if left <= 0 or run.pause_asked:
+        return None
+    cause = f"{why}, {left} restart{'s' if left > 1 else ''} left"
+    begun = "crashed" if reason is StopReason.AGENT_CRASHED else "lost"
+    return Conclusion(Status.WAITING, cause, reason, f"{begun} ({why}), starts again", evidence, restart=True)
 
 
 def _crashed(run: Run, launch: Launch, exit: Exit, log_tail: list[str]) -> Conclusion:
@@ -78,13 +104,8 @@ def _crashed(run: Run, launch: Launch, exit: Exit, log_tail: list[str]) -> Concl
         "figures": {"ended with": why, "attempt": run.attempt, "restarts": f"{run.restarts} of {launch.restart}"},
         "log_tail": log_tail,
     }
-    again = run.restarts < launch.restart and not run.pause_asked
-    if again:
-        left = launch.restart - run.restarts
-        return Conclusion(
-            Status.WAITING, f"{why}, {left} restart{'s' if left > 1 else ''} left",
-            StopReason.AGENT_CRASHED, f"crashed ({why}), starts again", evidence, restart=True,
-        )  # fmt: skip
+    if again := _again(run, launch, why, StopReason.AGENT_CRASHED, evidence):
+        return again
     return Conclusion(Status.STOPPED, why, StopReason.AGENT_CRASHED, raised or why, evidence)
 
 

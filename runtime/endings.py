@@ -157,7 +157,7 @@ class Endings:
         if live.process is None:
             return
         how = live.exit
-        body: dict[str, Json] = {"known": how is not None, "exit_code": how.code if how else None}
+        body: dict[str, Json] = {"known": how is not None and how.known, "exit_code": how.code if how else None}
         body |= {"signal": how.signal if how else None, "log_tail": self._last_words(live, 5)}
         core.record(live, Kind.ATTEMPT_ENDED, body)
         core.journal.end_attempt(live.run, run.attempt)
@@ -220,7 +220,8 @@ class Endings:
             self._core.move(live, Status.STOPPED, "its start was interrupted", reason=StopReason.RUNTIME_LOST)
         elif self._core.run(live).status in (Status.PAUSING, Status.STOPPING):
             self._core.move(live, Status.PAUSED, "parked", reason=ending.reason, why=ending.why)
-        self._start(live, checkpoint=live.checkpoint, cause=f"resumed by {ending.by}")
+        due = self._core.run(live).status is Status.WAITING  # The restart that a runtime before this one was to make.
+        self._start(live, checkpoint=live.checkpoint, cause=f"resumed by {ending.by}", restarted=due)
 
     def finish(self, live: LiveRun) -> None:
         """Finish the ending that a runtime before this one began."""

@@ -65,10 +65,16 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """How a main process ended; both None where nobody could see it."""
+    """How a main process ended; code and signal are None where nobody could see it."""
 
     code: int | None = None
     signal: str | None = None
+    machine_restarted: bool = False
+    """It ran before the machine last started."""
+
+    @property
+    def known(self) -> bool:
+        return self.code is not None or self.signal is not None
 
 
 class Permission(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from runtime import wire
 from runtime.core import Core, log
 from runtime.gate import Gate
 from runtime.lifecycle import Lifecycle
-from runtime.live import Ending, LiveRun, Outcome, PauseOrder, remember
+from runtime.live import Ending, Exit, LiveRun, Outcome, PauseOrder, remember
 from runtime.policy.config import Policy
 from runtime.policy.load import load
 from runtime.process import Process, boot_id, is_alive
@@ -70,6 +70,7 @@ class Recovery:
             self._adopt(live, run, attempt)
             return live
         else:
+            live.exit = Exit(machine_restarted=attempt is not None and attempt.boot != boot_id())
             self._finish(live, Ending(Outcome.NATURAL))
         return None
 

@@ -207,7 +207,10 @@ class Runtime:
         core = self._core
         for live in list(core.lives.values()):
             self._lifecycle.ask_pause(
-                live, PauseOrder(who, StopReason.USER_PAUSED, f"the runtime was stopped by {who}")
+                live,
+                PauseOrder(
+                    who, StopReason.USER_PAUSED, f"the runtime was stopped by {who}", {"interrupted": "runtime stopped"}
+                ),
             )
         deadline = time.monotonic() + timeout_s
         while any(

@@ -207,6 +207,11 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status in RESUMABLE
 
     @property
+    def interrupted(self) -> bool:
+        """At rest and resumable, though nobody meant to stop it: the end of a runtime or of the machine did."""
+        return self.resumable and (self.reason is StopReason.RUNTIME_LOST or bool(self.evidence.get("interrupted")))
+
+    @property
     def parked(self) -> bool:
         """Paused, and its process is gone."""
         return self.status is Status.PAUSED and not self.held and not self.frozen

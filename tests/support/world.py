@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -146,6 +147,11 @@ class World:
             assert time.monotonic() < deadline, f"process {beat.pid} lives on"
             time.sleep(0.005)
         return beat.pid
+
+    def forget_boot(self) -> None:
+        """Make the record that of a machine which was restarted since; no runtime may serve it meanwhile."""
+        with contextlib.closing(sqlite3.connect(self.home.journal)) as journal, journal:
+            journal.execute("UPDATE attempts SET boot = 'a boot before this one'")
 
     def _still_locked(self) -> bool:
         """Whether the home is locked though no living runtime is to be seen: threads of a dead one may yet have it."""

@@ -153,6 +153,7 @@ _add(
     'agentwatch resume 3f9a --note "The fixture is shared: look at conftest.py first"',
     "agentwatch resume d810 --budget cost_usd=10 --from 4",
     "agentwatch resume 3f9a --accept",
+    "agentwatch resume --all",
 )  # fmt: skip
 _add(
     FRONT, "fork", "fork.fork", "Start a new run from a checkpoint of an old one.",

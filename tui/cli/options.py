@@ -44,6 +44,14 @@ RunArgument = Annotated[
         show_default=False,
     ),
 ]
+AnyRunsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN...]",
+        help="Beginnings of run ids, or agents' names for their latest runs.",
+        show_default=False,
+    ),
+]
 RunsArgument = Annotated[
     list[str],
     typer.Argument(

@@ -13,7 +13,9 @@ from store.events import Kind
 from store.reader import Fleet, Reader
 from store.records import Answer, Json, Run
 from store.states import StopReason
+from tui.cli import interrupted
 from tui.cli.options import (
+    AnyRunsArgument,
     HomeOption,
     JsonOption,
     Place,
@@ -132,7 +134,13 @@ def pause(
 
 def resume(
     context: typer.Context,
-    runs: RunsArgument,
+    runs: AnyRunsArgument = None,
+    all_: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Every run that a reboot or the end of the runtime interrupted.", show_default=False
+        ),
+    ] = False,
     note: Annotated[
         str | None,
         typer.Option("--note", metavar="TEXT", help="What the agent's model is told first.", show_default=False),
@@ -152,6 +160,10 @@ def resume(
     home: HomeOption = None,
 ) -> None:
     """Let runs go on: from where they are held, else from their last checkpoint."""
+    if all_ == bool(runs):
+        raise UsageMistake("Name the runs to resume, or say --all for every run that was interrupted: one of the two.")
+    if all_ and (from_ is not None or accept or budget):
+        raise UsageMistake("--all takes --note alone: --from, --budget and --accept belong to one run.")
     where = place(context, home)
     args: dict[str, Json] = {}
     if note is not None:
@@ -162,11 +174,26 @@ def resume(
         args["limits"] = budgets(budget)
 
     async def act() -> int:
-        fleet, found = await look(where, runs)
+        if all_:
+            return await _resume_all(where, args, as_json)
+        fleet, found = await look(where, runs or ())
         each = await _repetitions(where, found) if accept else {}
         return tell(fleet, found, await ask(where, "resume", found, each=each, **args), as_json)
 
     raise typer.Exit(asyncio.run(act()))
+
+
+async def _resume_all(where: Place, args: dict[str, Json], as_json: bool) -> int:
+    fleet = await interrupted.after_recovery(where.home)
+    runs = list(fleet.runs.values())
+    found = [run for run in runs if run.interrupted]
+    code = tell(fleet, found, await ask(where, "resume", found, **args), as_json)
+    if not as_json:
+        if not found:
+            say("Nothing to resume: no run was interrupted.")
+        if left := interrupted.standing(runs):
+            say(left)
+    return code
 
 
 async def _repetitions(where: Place, runs: Sequence[Run]) -> dict[str, dict[str, Json]]:

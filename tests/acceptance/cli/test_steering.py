@@ -48,6 +48,27 @@ def test_a_parked_run_goes_on_from_its_checkpoint_in_a_new_attempt(paused: Shell
     assert paused.status("steady", "completed")["attempt"] == 2
 
 
+def test_resume_all_resumes_what_the_end_of_the_runtime_interrupted_and_nothing_else(paused: Shell) -> None:
+    paused.call("run", "--headless", "--", PYTHON, "dying.py", code=3)
+    (paused.folder / "going.py").write_text((paused.folder / "steady.py").read_text())
+    terminal = paused.terminal("run", "--headless", "--", PYTHON, "going.py")
+    paused.until("going", lambda run: run["status"] == "running" and run["step"] > 2)
+    paused.call("stop")
+    terminal.expect(pexpect.EOF)
+    done = paused.call("resume", "--all")
+    assert done.stdout.count("resumed in a new attempt") == 1
+    assert "Left as they are, because a person or a rule stopped them: 1 USER_PAUSED." in done.stdout
+    (paused.folder / "enough").touch()
+    assert paused.status("going", "completed")["attempt"] == 2
+    assert paused.json("show", "steady")["status"] == "paused"
+    assert "Nothing to resume" in paused.call("resume", "--all").stdout
+
+
+def test_resume_wants_runs_or_all_of_them(shell: Shell) -> None:
+    for wrong in (("resume",), ("resume", "--all", "steady"), ("resume", "--all", "--from", "3")):
+        assert shell.call(*wrong, code=2).stderr.count("\n") == 1
+
+
 def test_what_is_refused_exits_3_with_the_reason(paused: Shell) -> None:
     done = paused.call("pause", "steady", code=3)
     assert done.stdout == ""

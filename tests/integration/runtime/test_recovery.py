@@ -73,6 +73,55 @@ async def test_an_agent_that_died_with_its_runtime_is_runtime_lost_and_resumable
     assert (await world.ask("resume", run)).applied
 
 
+CRASHES_ONCE = """
+raw = Raw()
+raw.step(1)
+note(HERE / "ledger", os.environ["AGENTWATCH_ATTEMPT"])
+if os.environ["AGENTWATCH_ATTEMPT"] == "1":
+    wait_for(HERE / "go", 1000)
+raw.complete()
+"""
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+async def test_a_restart_policy_outlives_the_runtime_and_the_machine(world: World, rebooted: bool) -> None:
+    run = await world.start(CRASHES_ONCE, restart=1)
+    alive = await world.until(run, lambda now: now.step == 1)
+    world.kill_runtime()
+    assert alive.pid is not None
+    os.kill(alive.pid, signal.SIGKILL)
+    if rebooted:
+        world.forget_boot()
+    await world.supervisor.ensure_runtime()
+    over = await world.until(run, lambda now: now.attempt == 2 and now.at_rest)
+    assert (over.status, over.restarts, world.lines("ledger")) == (Status.COMPLETED, 1, ["1", "2"])
+
+
+async def test_a_command_that_ran_when_the_machine_went_down_starts_again(world: World) -> None:
+    command = f'echo $AGENTWATCH_ATTEMPT >> {world.folder}/ledger; [ "$AGENTWATCH_ATTEMPT" = 2 ] || sleep 1000'
+    run = await world.start(argv=("/bin/sh", "-c", command), restart=1)
+    await world.file("ledger")
+    alive = await world.until(run, lambda now: now.pid is not None)
+    world.kill_runtime()
+    assert alive.pid is not None
+    os.killpg(alive.pid, signal.SIGKILL)
+    world.forget_boot()
+    await world.supervisor.ensure_runtime()
+    over = await world.until(run, lambda now: now.attempt == 2 and now.at_rest)
+    assert (over.status, over.restarts, world.lines("ledger")) == (Status.COMPLETED, 1, ["1", "2"])
+
+
+async def test_a_restart_that_was_due_when_the_runtime_died_counts_as_one(world: World) -> None:
+    run = await world.start("raw = Raw()\nraw.step(1)\nsys.exit(1)", restart=4)
+    await world.until(run, lambda now: now.status is Status.WAITING and now.restarts == 2)
+    for _ in range(2):
+        world.kill_runtime()
+        await world.supervisor.ensure_runtime()
+        await world.until(run, lambda now: now.status in (Status.WAITING, Status.STOPPED))
+    over = await world.until(run, lambda now: now.status is Status.STOPPED)
+    assert (over.reason, over.attempt, over.restarts) == (StopReason.AGENT_CRASHED, 5, 4)
+
+
 async def test_a_success_that_only_the_agent_knows_reaches_the_successor_through_the_spool(world: World) -> None:
     run = await world.start(
         """

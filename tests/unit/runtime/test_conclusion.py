@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from runtime.conclusion import conclude
 from runtime.live import Ending, Exit, Outcome
@@ -72,6 +73,31 @@ def test_a_restart_is_due_only_while_restarts_are_left_and_nothing_is_in_doubt()
     assert not conclude(RUN, launch, NATURAL, Exit(code=1), DOUBT, []).restart
     spent = Run("abc", "agent", "goal", 1.0, status=Status.RUNNING, attempt=2, restarts=1)
     assert not conclude(spent, launch, NATURAL, Exit(code=1), [], []).restart
+
+
+RESTARTS = Launch("abc", "agent", "goal", ("x",), "/", {}, restart=1)
+
+
+@pytest.mark.parametrize(
+    "sdk, exit, restarts",
+    [
+        (True, None, True),
+        (True, Exit(), True),
+        (True, Exit(machine_restarted=True), True),
+        (False, Exit(machine_restarted=True), True),
+        (False, Exit(), False),
+    ],
+)
+def test_what_was_certainly_cut_off_unseen_starts_again_and_what_may_have_ended_well_does_not(
+    sdk: bool, exit: Exit | None, restarts: bool
+) -> None:
+    run = Run("abc", "agent", "goal", 1.0, status=Status.RUNNING, attempt=1, sdk=sdk)
+    ended = conclude(run, RESTARTS, NATURAL, exit, [], [])
+    assert (ended.reason, ended.restart) == (StopReason.RUNTIME_LOST, restarts)
+    assert ("may have ended well" in str(ended.evidence["summary"])) is not restarts
+    assert not conclude(replace(run, restarts=1), RESTARTS, NATURAL, exit, [], []).restart
+    assert not conclude(replace(run, pause_asked=True), RESTARTS, NATURAL, exit, [], []).restart
+    assert not conclude(run, RESTARTS, NATURAL, exit, DOUBT, []).restart
 
 
 def test_a_held_process_that_dies_is_parked_with_its_reason() -> None:

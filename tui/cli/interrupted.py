@@ -1,0 +1,54 @@
+"""`resume --all`: runs that the end of a runtime or of the machine interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from store.home import Home
+from store.reader import Fleet, Reader
+from store.records import Run
+from store.states import Status
+from tui.supervisor import Supervisor
+
+SETTLES_WITHIN_S = 15.0
+"""How long a new runtime may take to say what became of every run that it found."""
+LOOK_S = 0.05
+
+
+async def after_recovery(home: Home) -> Fleet:
+    """All runs, once a runtime serves the home and has dealt with what one before it left.
+
+    Raises `NoJournal`, `RuntimeNotStarted`, `StoreError`.
+    """
+    async with await Reader.open(home) as reader:
+        before = await reader.fleet()
+        if not await Supervisor(home).ensure_runtime():
+            return await reader.fleet()
+        deadline = time.monotonic() + SETTLES_WITHIN_S
+        while True:
+            now = await reader.fleet()
+            if time.monotonic() > deadline or not any(_unsettled(run, now) for run in before.runs.values()):
+                return now
+            await asyncio.sleep(LOOK_S)
+
+
+def _unsettled(before: Run, now: Fleet) -> bool:
+    """Whether the new runtime has yet to say something about a run that was not at rest."""
+    run = now.runs.get(before.run)
+    if run is None or before.at_rest:
+        return False
+    return run.last_seq == before.last_seq or run.status in (Status.STOPPING, Status.KILLING)
+
+
+def standing(runs: list[Run]) -> str:
+    """Why runs that could be resumed are left as they are; empty where there are none."""
+    left = [run for run in runs if run.resumable and not run.interrupted]
+    if not left:
+        return ""
+    reasons: dict[str, int] = {}
+    for run in left:
+        reason = str(run.reason or run.status)
+        reasons[reason] = reasons.get(reason, 0) + 1
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    return f"Left as they are, because a person or a rule stopped them: {told}. Name one to resume it."
