@@ -54,6 +54,8 @@ class Replayed(Exception):
 
 def stop_within(error: BaseException | None) -> Stopped | None:
     """The stop that `error` is, or that is among the exceptions of a group of tasks."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for found in map(stop_within, error.exceptions) if found is not None), None)
-    return error if isinstance(error, Stopped) else None
+    # By its name: groups came with Python 3.11, and earlier ones have them from a package.
+    if any(kind.__name__ == "BaseExceptionGroup" for kind in type(error).__mro__):
+        return next((found for found in map(stop_within, error.exceptions) if found is not None), None)  # type: ignore[union-attr]
+    # By its type: an exception may answer wrongly, or not at all, when it is asked for its class.
+    return error if issubclass(type(error), Stopped) else None  # type: ignore[return-value]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from agentwatch._given import words
+from agentwatch._looking import look
 from agentwatch._wire import text
 
 TYPE_CHECKING = False
@@ -31,13 +33,22 @@ _DEEPEST = 8
 def describe(error: BaseException) -> dict[str, Any]:
     """The `error` of an `action.end`: {type, message, happened?, answered?, status?, retry_after_s?}."""
     told: dict[str, Any] = {"type": text(type(error).__name__, 200), "message": text(_message(error))}
+    try:
+        return {**told, **_judged(error)}
+    except Exception:
+        # Whatever it is made of: the agent's own error matters more than what we could have known of it.
+        return told
+
+
+def _judged(error: BaseException) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     status, after = _status(error), None
     if status is not None:
         told["status"] = status
         after = _retry_after(error)
     if after is not None:
         told["retry_after_s"] = after
-    said = getattr(error, "happened", None)
+    said = look(error, "happened")
     if isinstance(said, bool):
         told["happened"] = said
     elif status == _THROTTLED or (status is None and _never_arrived(error)):
@@ -48,10 +59,9 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return ""
+    notes = look(error, "__notes__")
+    lines = [words(error), *map(words, notes if isinstance(notes, list) else ())]
+    return "\n".join(lines)
 
 
 def _never_arrived(error: BaseException) -> bool:
@@ -88,9 +98,9 @@ def _layers(error: BaseException) -> Iterator[BaseException]:
 
 
 def _wrapped(error: BaseException) -> BaseException | None:
-    args = getattr(error, "args", None)
+    args = look(error, "args")
     first = args[0] if isinstance(args, tuple) and args else None
-    for inner in (getattr(error, "__cause__", None), getattr(error, "reason", None), first):
+    for inner in (error.__cause__, look(error, "reason"), first):
         if isinstance(inner, BaseException):
             return inner
     return None
@@ -98,16 +108,16 @@ def _wrapped(error: BaseException) -> BaseException | None:
 
 def _status(error: BaseException) -> int | None:
     """The HTTP status, as urllib (`code`), aiohttp (`status`), httpx and requests (`response.status_code`) tell it."""
-    response = getattr(error, "response", None)
+    response = look(error, "response")
     for owner, name in ((error, "status_code"), (error, "status"), (response, "status_code"), (error, "code")):
-        found = getattr(owner, name, None)
+        found = look(owner, name)
         if isinstance(found, int) and 100 <= found <= 599 and not isinstance(error, SystemExit):
             return int(found)
     return None
 
 
 def _retry_after(error: BaseException) -> float | None:
-    headers = getattr(error, "headers", None) or getattr(getattr(error, "response", None), "headers", None)
+    headers = look(error, "headers") or look(look(error, "response"), "headers")
     try:
         seconds = float(headers.get("Retry-After")) if headers is not None else -1.0
     except (AttributeError, TypeError, ValueError):

@@ -6,13 +6,13 @@ import contextlib
 import contextvars
 import time
 
-from agentwatch import _wire
+from agentwatch import _given, _wire
 from agentwatch._errors import Stopped, ToolFailed
 from agentwatch._failure import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from typing import Any
 
     from agentwatch._client import Client
@@ -41,19 +41,21 @@ class Traits:
         replay: bool | None = None,
         poll: bool = False,
         timeout_s: float | None = None,
-        redact: tuple[str, ...] = (),
+        redact: Iterable[str] = (),
         check_hint: str | None = None,
     ) -> None:
+        if not isinstance(tool, str):
+            raise TypeError(f"a tool's name must be text, not {type(tool).__name__}")
         if not tool or len(tool) > _TOOL_LIMIT:
             raise ValueError(f"a tool needs a name of 1 to {_TOOL_LIMIT} characters, not {tool[:40]!r}")
         self.tool = tool
-        self.dependency = dependency
-        self.idempotent = bool(idempotent)
-        self.replay = replay
-        self.poll = bool(poll)
-        self.timeout_s = timeout_s
-        self.redact = (redact,) if isinstance(redact, str) else tuple(redact)
-        self.check_hint = check_hint
+        self.dependency = None if dependency is None else _given.words(dependency)
+        self.idempotent = _given.flag("idempotent", idempotent)
+        self.replay = None if replay is None else _given.flag("replay", replay)
+        self.poll = _given.flag("poll", poll)
+        self.timeout_s = _given.seconds("timeout_s", timeout_s)
+        self.redact = _given.names("redact", redact)
+        self.check_hint = None if check_hint is None else _given.words(check_hint)
 
 
 class Call:
@@ -239,7 +241,7 @@ class Call:
         return True
 
     def _withdraw(self, error: BaseException, *, block: bool) -> None:
-        if not isinstance(error, Stopped):
+        if not issubclass(type(error), Stopped):
             self.client.end(self.id, _wire.frame({"t": "action.withdraw", "id": self.id}), block=block)
 
     def _end(self, *, ok: bool) -> dict[str, Any]:

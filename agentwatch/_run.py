@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentwatch import _wire
+from agentwatch import _given, _wire
 from agentwatch._errors import Replayed, Stopped, ToolFailed
 from agentwatch._failure import describe
 from agentwatch._gate import Call, Traits, stopped
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from agentwatch._client import Client
 
 _NAME_LIMIT = 1000
+
+
+def _label(given: object) -> str:
+    return "" if given is None else _wire.text(_given.words(given), _NAME_LIMIT)
 
 
 class Step:
@@ -46,7 +50,7 @@ class Step:
         client.step += 1
         self.n = client.step
         ident = client.new_id()
-        fields = {"t": "step.begin", "id": ident, "n": self.n, "name": _wire.text(self._name, _NAME_LIMIT)}
+        fields = {"t": "step.begin", "id": ident, "n": self.n, "name": _label(self._name)}
         return ident, _wire.frame(fields)
 
     def _ruled(self, answer: dict[str, Any]) -> None:
@@ -54,7 +58,7 @@ class Step:
             raise stopped(answer)
 
     def _end(self, error: BaseException | None, *, block: bool) -> None:
-        if self._client is None or isinstance(error, Stopped):
+        if self._client is None or issubclass(type(error), Stopped):
             return
         fields: dict[str, Any] = {"t": "step.end", "n": self.n, "ok": error is None}
         if error is not None:
@@ -157,33 +161,36 @@ class _Face:
 
     def task(self, name: str) -> None:
         """Name what the run is busy with."""
-        self._tell({"t": "task", "name": str(name)[:_NAME_LIMIT]})
+        self._tell({"t": "task", "name": _label(name)})
 
     def usage(
         self,
+        input_tokens: float | None = 0,
         *,
-        input_tokens: int = 0,
-        output_tokens: int = 0,
-        cached_tokens: int = 0,
-        cost_usd: float = 0.0,
+        output_tokens: float | None = 0,
+        cached_tokens: float | None = 0,
+        cost_usd: float | None = 0.0,
         model: str | None = None,
     ) -> None:
-        """Report what was spent since the last report."""
+        """Report what was spent since the last report; None is nothing."""
         spent: dict[str, Any] = {
             "t": "usage",
-            "input_tokens": max(0, int(input_tokens)),
-            "output_tokens": max(0, int(output_tokens)),
-            "cached_tokens": max(0, int(cached_tokens)),
-            "cost_usd": max(0.0, float(cost_usd)),
+            "input_tokens": _given.count("input_tokens", input_tokens),
+            "output_tokens": _given.count("output_tokens", output_tokens),
+            "cached_tokens": _given.count("cached_tokens", cached_tokens),
+            "cost_usd": _given.amount("cost_usd", cost_usd),
         }
-        self._tell(spent if model is None else spent | {"model": str(model)})
+        self._tell(spent if model is None else {**spent, "model": _given.words(model)[:_NAME_LIMIT]})
 
     def progress(self, label: str, *, done: float | None = None, of: float | None = None) -> None:
         """Say how far the run has come towards its goal."""
-        said: dict[str, Any] = {"t": "progress", "label": str(label)[:_NAME_LIMIT]}
+        said: dict[str, Any] = {"t": "progress", "label": _label(label)}
         for name, number in (("done", done), ("of", of)):
-            if number is not None:
-                said[name] = float(number) if isinstance(number, float) else int(number)
+            known = _given.measure(number)
+            if known is not None:
+                said[name] = known
+            elif isinstance(number, str):
+                said["label"] = _label(f"{said['label']} {number}")
         self._tell(said)
 
     def advice(self) -> list[str]:
@@ -219,7 +226,7 @@ class _Face:
             replay=replay,
             poll=poll,
             timeout_s=timeout_s,
-            redact=(redact,) if isinstance(redact, str) else tuple(redact),
+            redact=redact,
             check_hint=check_hint,
         )
         if self._client is None:
@@ -245,7 +252,7 @@ class _Face:
         ident = self._client.new_id()
         fields: dict[str, Any] = {"t": "checkpoint", "id": ident, "step": self._client.step}
         if label is not None:
-            fields["label"] = str(label)[:_NAME_LIMIT]
+            fields["label"] = _label(label)
         if self._client.last_end:
             fields["covers"] = self._client.last_end
         return ident, _wire.frame(fields, state=encoded)
@@ -285,7 +292,7 @@ class Run(_Face):
 
     def fail(self, why: str) -> None:
         """Say that the goal cannot be reached."""
-        self._say_failed(str(why), "")
+        self._say_failed(_given.words(why), "")
 
     def _say_failed(self, why: str, kind: str) -> None:
         ident, said = self._fail(why, kind)
@@ -317,7 +324,7 @@ class AsyncRun(_Face):
 
     async def fail(self, why: str) -> None:
         """Say that the goal cannot be reached."""
-        await self._say_failed(str(why), "")
+        await self._say_failed(_given.words(why), "")
 
     async def _say_failed(self, why: str, kind: str) -> None:
         ident, said = self._fail(why, kind)

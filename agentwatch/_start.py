@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from agentwatch import _given, _wire
 from agentwatch._errors import Stopped, stop_within
 from agentwatch._run import AsyncRun, Run
 from agentwatch._session import current
@@ -19,8 +20,8 @@ class Start:
     _open = 0
     """Blocks of this process that are open: only the outermost speaks for the run."""
 
-    def __init__(self, goal: str) -> None:
-        self._goal = goal
+    def __init__(self, goal: str | None) -> None:
+        self._goal = "" if goal is None else _wire.text(_given.words(goal))
         self._client: Client | None = None
         self._run: Run | AsyncRun | None = None
         self._speaks = False
@@ -93,13 +94,18 @@ class Start:
             return None
         if not self._speaks or self._pid != os.getpid() or (self._run is not None and self._run._ended):
             return None
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        if error is None:
             return "", ""
-        why = f"exit status {error.code}" if isinstance(error, SystemExit) else str(error)
-        return why or type(error).__name__, type(error).__name__
+        why, kind = _given.words(error), type(error)
+        if issubclass(kind, SystemExit):
+            code = error.code  # type: ignore[attr-defined]
+            if code in (None, 0):
+                return "", ""
+            why = f"exit status {_given.words(code)}"
+        return why or kind.__name__, kind.__name__
 
 
-def start(goal: str = "") -> Start:
+def start(goal: str | None = "") -> Start:
     """Take part in the run that this process was started for, as a `with` or an `async with` block.
 
     Leaving the block completes the run; an exception that leaves it fails it.  Without a supervisor everything works,

@@ -63,26 +63,39 @@ def _tool(
     redact: names of arguments whose values must not leave this process.
     check_hint: tells a person how to find out whether it happened.
 
-    Raises `TypeError` for a key or a redaction that names no parameter, and for generator functions.
+    Raises `TypeError` for a key or a redaction that names no parameter, for a trait that has no meaning, and for what
+    is no one action: a generator function, a class, a property, a tool.
     """
-    if callable(name):
+    if name is not None and not isinstance(name, str):
         return _tool()(name)
 
+    if key is not None and not isinstance(key, str):
+        raise TypeError(f"a key must be text such as 'reply-{{ticket}}', not {type(key).__name__}")
+    traits = functools.partial(
+        Traits,
+        dependency=dependency,
+        idempotent=idempotent,
+        replay=replay,
+        poll=poll,
+        timeout_s=timeout_s,
+        redact=redact,
+        check_hint=check_hint,
+    )
+    # What is wrong with them shows here, in the line that gives them.
+    traits("tool" if name is None else name)
+
     def declare(function: Any) -> Any:
-        traits = Traits(
-            name or getattr(function, "__name__", type(function).__name__),
-            dependency=dependency,
-            idempotent=idempotent,
-            replay=replay,
-            poll=poll,
-            timeout_s=timeout_s,
-            redact=(redact,) if isinstance(redact, str) else tuple(redact),
-            check_hint=check_hint,
-        )
-        return _guard(function, traits, key)
+        if isinstance(function, (staticmethod, classmethod)):
+            # Python asks the outer one which it is, so that is what it stays.
+            return type(function)(declare(function.__func__))
+        called = name or getattr(function, "__name__", type(function).__name__)
+        return _guard(function, traits(str(called)), key)
 
     return declare
 
+
+_MARK = "__agentwatch_tool__"
+"""Which every tool has, and what wraps one with `functools.wraps`."""
 
 tool: Tool = _tool
 _tool.__name__ = _tool.__qualname__ = "tool"
@@ -91,9 +104,21 @@ _tool.__name__ = _tool.__qualname__ = "tool"
 def _guard(function: Any, traits: Traits, key: str | None) -> Any:
     import inspect
 
+    if isinstance(function, type):
+        raise TypeError(f"{traits.tool} cannot be a tool: it is a class; put @agentwatch.tool on its methods")
+    if not callable(function):
+        kind = type(function).__name__
+        where = f"put @agentwatch.tool below @{kind}, on the function itself" if hasattr(function, "__get__") else ""
+        raise TypeError(f"this {kind} cannot be a tool: {where or 'it is no function'}")
+    if getattr(function, _MARK, False) is True:
+        raise TypeError(f"{traits.tool} is a tool already: declare it once")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{traits.tool} cannot be a tool: a generator has no one moment at which it happens")
-    signature = inspect.signature(function)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        # Functions in C may not tell theirs.
+        signature = inspect.signature(lambda *args, **kwargs: None)
     _check_names(signature, traits, key)
     template: Key | None = key.format_map if key is not None else None
     named = _names_of(signature)
@@ -108,6 +133,7 @@ def _guard(function: Any, traits: Traits, key: str | None) -> Any:
             call = Call(client, traits, named(args, kwargs), template)
             return await call.run_async(lambda: function(*args, **kwargs))
 
+        setattr(guarded_async, _MARK, True)
         return guarded_async
 
     @functools.wraps(function)
@@ -118,6 +144,7 @@ def _guard(function: Any, traits: Traits, key: str | None) -> Any:
         call = Call(client, traits, named(args, kwargs), template)
         return call.run(lambda: function(*args, **kwargs))
 
+    setattr(guarded, _MARK, True)
     return guarded
 
 
@@ -153,7 +180,7 @@ def _names_of(signature: Signature) -> Callable[[tuple[Any, ...], dict[str, Any]
         # `bind` takes ten times as long, and a call that names every argument in order leaves nothing to find out.
         if kwargs or len(args) != len(names):
             return _bound(signature, args, kwargs)
-        return dict(zip(names, args, strict=True))
+        return dict(zip(names, args))  # noqa: B905 (Python 3.9 has no strict)
 
     return named
 
