@@ -63,10 +63,10 @@ class Client(Connection):
 
     async def ask_async(self, ident: str, said: bytes, *, kept: bool = False) -> dict[str, Any]:
         """The same without blocking the event loop."""
-        import asyncio
+        from agentwatch._loops import running
 
         question = Question(b"" if kept else said)
-        question.loop = asyncio.get_running_loop()
+        question.loop = running()
         question.future = question.loop.create_future()
         self._watch(question.loop)
         self._post(ident, said, question, kept=kept, block=False)
@@ -200,10 +200,10 @@ class Client(Connection):
 
     async def connect_async(self, *, state: bool = False) -> None:
         """The same without blocking the event loop."""
-        import asyncio
+        from agentwatch._loops import running
 
+        loop = running()
         self._ask_state = self._ask_state or state
-        loop = asyncio.get_running_loop()
         self._watch(loop)
         while not self._ready():
             question = Question(b"")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import sys
 import time
 
 from agentwatch import _given, _wire
 from agentwatch._errors import Stopped, ToolFailed
 from agentwatch._failure import describe
+from agentwatch._unfinished import follow, in_form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +81,9 @@ class Call:
         self._encoded = b""
         self._began = 0.0
         self._token: contextvars.Token[str] | None = None
+        self._form = ""
+        self.told = False
+        """The end of its latest try was told."""
         self.id = ""
         self.result: Any = None
         """What was recorded, once `begin` said that the action is not to be done."""
@@ -101,8 +106,7 @@ class Call:
                 self.interrupted(error)
                 raise
             else:
-                self.succeeded(result)
-                return result
+                return follow(self, result, function)
             delay_s = self.failed(failure)
             if self.happened:
                 break
@@ -110,30 +114,41 @@ class Call:
                 self._give_up(failure)
             else:
                 time.sleep(delay_s)
-        return self.result
+        return in_form(self._form, self.result)
 
-    async def run_async(self, function: Callable[[], Awaitable[Any]]) -> Any:
-        """The same without blocking the event loop."""
-        import asyncio
+    async def run_async(self, function: Callable[[], Awaitable[Any]], begun: Awaitable[Any] | None = None) -> Any:
+        """The same without blocking the event loop.
 
-        while await self.begin_async():
+        begun: the first try, which a plain function returned and the runtime has allowed.
+        """
+        while begun is not None or await self.begin_async():
             failure: Exception
             try:
-                result = await function()
+                doing, begun = begun, None
+                if doing is None:
+                    result = await function()
+                else:
+                    self._form = "awaitable"
+                    self._enter()
+                    result = await doing
             except Exception as error:
                 failure = error
             except BaseException as error:
                 self.interrupted(error, block=False)
                 raise
             else:
-                self.succeeded(result, block=False)
-                return result
+                return follow(self, result, function, block=False)
+            if not _in_asyncio():
+                self.ended_badly(failure)
+                raise failure
             delay_s = await self.failed_async(failure)
             if self.happened:
                 break
             if delay_s is None:
                 self._give_up(failure)
             else:
+                import asyncio
+
                 await asyncio.sleep(delay_s)
         return self.result
 
@@ -172,6 +187,8 @@ class Call:
         fields = self._end(ok=True)
         if unavailable:
             fields["result_unavailable"] = True
+        if self._form:
+            fields["form"] = self._form
         self._tell_end(_wire.frame(fields, result=encoded), block=block)
 
     def interrupted(self, error: BaseException, *, block: bool = True) -> None:
@@ -188,6 +205,19 @@ class Call:
         """The same without blocking the event loop."""
         said = self._failure(error)
         return self._after_failure(await self.client.ask_async(self.id, said, kept=True))
+
+    def ended_badly(self, error: BaseException) -> None:
+        """Tell that it failed, or was interrupted, where nobody here can try it again; not waited for."""
+        if issubclass(type(error), Exception):
+            said = {**self._end(ok=False), "error": describe(error), "retry": False}
+            self._tell_end(_wire.frame(said), block=False)
+        else:
+            self.interrupted(error, block=False)
+
+    def hand_over(self, form: str = "") -> None:
+        """It goes on, outside the code that began it; its result will reach the caller in this form."""
+        self._form = form or self._form
+        self._leave()
 
     # --- frames
 
@@ -233,12 +263,23 @@ class Call:
         if verdict == "stop":
             raise stopped(answer)
         if verdict == "replay":
-            self.result = answer.get("result")
+            self.result, self._form = answer.get("result"), str(answer.get("form") or "")
             self.client.last_end = self.id
             return False
         self._began = time.perf_counter()
-        self._token = _within.set(self.id)
+        self.told = False
+        self._enter()
         return True
+
+    def _enter(self) -> None:
+        self._token = _within.set(self.id)
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            # A block may be left in another context than it was entered in (an async generator's, say).
+            with contextlib.suppress(ValueError):
+                _within.reset(self._token)
+            self._token = None
 
     def _withdraw(self, error: BaseException, *, block: bool) -> None:
         if not issubclass(type(error), Stopped):
@@ -246,11 +287,8 @@ class Call:
 
     def _end(self, *, ok: bool) -> dict[str, Any]:
         duration = round(time.perf_counter() - self._began, 6)
-        if self._token is not None:
-            # A block may be left in another context than it was entered in (an async generator's, say).
-            with contextlib.suppress(ValueError):
-                _within.reset(self._token)
-            self._token = None
+        self._leave()
+        self.told = True
         return {"t": "action.end", "id": self.id, "ok": ok, "duration_s": duration}
 
     def _failure(self, error: Exception) -> bytes:
@@ -273,6 +311,12 @@ class Call:
             return max(0.0, float(delay_s))
         self.gave_up = str(answer.get("message") or "")
         return None
+
+
+def _in_asyncio() -> bool:
+    """Whether an event loop of asyncio runs here; in another one, too, what a plain function returned is followed."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def _short(key: str) -> str:

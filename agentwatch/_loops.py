@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def running() -> asyncio.AbstractEventLoop:
+    """The event loop that runs here.  Raises `RuntimeError` where none of asyncio does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "agentwatch waits in event loops of asyncio, and none runs here (trio and curio have their own): "
+            "use asyncio, or tools that are not async"
+        ) from None
+
+
 class Watch:
     """One event loop's eye on the current link.  Its methods run in the loop's thread, save `renew` and `discard`."""
 

@@ -61,6 +61,8 @@ class Ends:
 
     def _failed(self, live: LiveRun, call: Waiting, action: Action, message: wire.ActionEnd) -> None:
         """Say when a failed action is to be tried again, or that it is over."""
+        if not message.retry:
+            live.tries.pop(message.id, None)
         ruled = self._retries.failed(live, action, message.error, self._breakers.is_open)
         if isinstance(ruled, Over) and ruled.exhausted and live.ending is None:
             # Its answer waits with the run: an operator who lets it go on lets it try again.
@@ -91,6 +93,7 @@ class Ends:
             action,
             ended_at=self._core.now(),
             result=message.result,
+            form=message.form,
             unavailable=bool(message.result_unavailable),
             seq=self._core.journal.next_seq,
         )

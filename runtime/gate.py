@@ -341,7 +341,7 @@ class Gate:
         self._answer_replay(call, message.id, recorded)
 
     def _answer_replay(self, call: Waiting, ident: str, recorded: Action) -> None:
-        answer = wire.verdict(ident, "replay", result=recorded.result)
+        answer = wire.replayed(ident, recorded.result, recorded.form)
         self._core.after_commit(partial(call.connection.send, answer))
 
     def _stop_verdict(self, live: LiveRun, ident: str) -> bytes:

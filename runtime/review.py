@@ -168,7 +168,7 @@ class Review:
         if question.about in live.replayable:
             live.replayable.remove(question.about)
         result = body["result"] if body["result"] is not None else question.about.result
-        answer = wire.verdict(ident, "replay", result=result)
+        answer = wire.replayed(ident, result, question.about.form)
         self._core.after_commit(partial(question.asker.connection.send, answer))
 
     def _answer_end(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -118,6 +118,10 @@ class ActionEnd(Frame, tag="action.end", frozen=True):
     ok: bool
     result: Any = None
     result_unavailable: str | bool | None = None
+    form: Literal["", "awaitable", "future", "thread_future"] = ""
+    """How the result reaches the caller; a replay hands it over in the same form."""
+    retry: bool = True
+    """False if its caller cannot try it again after all."""
     error: Failure | None = None
     usage: Usage | None = None
     duration_s: float | None = None
@@ -187,3 +191,8 @@ def frame(t: str, **fields: Json) -> bytes:
 def verdict(ident: str, kind: str, **fields: Json) -> bytes:
     """The answer to a begin: proceed, replay, stop, or (interim) wait."""
     return frame("verdict", id=ident, verdict=kind, **fields)
+
+
+def replayed(ident: str, result: Json, form: str) -> bytes:
+    """The answer to a begin whose action has happened already."""
+    return verdict(ident, "replay", result=result, **({"form": form} if form else {}))

@@ -16,7 +16,7 @@ from store.errors import StoreError
 from store.events import Kind
 from store.home import Home
 from store.projection import project
-from store.records import Action, Checkpoint, CheckpointRef, Event, Json, Run
+from store.records import FORMS, Action, Checkpoint, CheckpointRef, Event, Json, Run
 from store.states import Status, check_transition
 
 PROJECTION_EVERY_S = 0.25
@@ -247,7 +247,7 @@ class Journal:
             action.seq,
             action.check_hint,
             action.kept,
-            action.unavailable,
+            action.unavailable | FORMS.index(action.form) << 1,
             action.in_doubt,
         )
         self._statements.append((_PUT_ACTION, values))
@@ -416,7 +416,9 @@ def action_of(row: tuple[Any, ...]) -> Action:
         seq=seq,
         check_hint=hint,
         kept=bool(kept),
-        unavailable=bool(lost),
+        # The form stands above its lowest bit: an older home has none, and is read without a migration.
+        form=FORMS[lost >> 1],
+        unavailable=bool(lost & 1),
         in_doubt=bool(doubt),
     )
 

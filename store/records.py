@@ -61,6 +61,10 @@ class Pending(msgspec.Struct, frozen=True):
     idempotent: bool
 
 
+FORMS = ("", "awaitable", "future", "thread_future")
+"""How a result may reach its caller: as it is, or by something awaited, a future of asyncio or of threads."""
+
+
 class Action(msgspec.Struct, frozen=True):
     """One row of the intents: in flight, in doubt, or a success that is kept to be replayed."""
 
@@ -83,6 +87,8 @@ class Action(msgspec.Struct, frozen=True):
     """Where a person can see whether the action happened, in the tool's words."""
     kept: bool = False
     """A person said that it happened: no checkpoint ends this record before it is consumed."""
+    form: str = ""
+    """One of `FORMS`."""
     unavailable: bool = False
     """It succeeded, but its result could not be recorded."""
     in_doubt: bool = False
