@@ -80,7 +80,10 @@ class Endings:
             )
         elif ending.outcome is Outcome.RESUMED:
             # On record, so that a successor carries it out.
-            self._core.move(live, Status.STOPPING, f"resumed by {ending.by}", checkpoint=live.checkpoint)
+            run = self._core.run(live)
+            went_back = run.went_back or live.checkpoint != run.stands_at
+            cause = f"resumed by {ending.by}"
+            self._core.move(live, Status.STOPPING, cause, checkpoint=live.checkpoint, went_back=went_back)
         self._core.after_commit(partial(self._tear_down, live, ending))
 
     def _tear_down(self, live: LiveRun, ending: Ending) -> None:
@@ -202,6 +205,8 @@ class Endings:
             )  # fmt: skip
             core.later(live, due, partial(self._restart, live))
             return
+        if conclusion.status is Status.NEEDS_REVIEW and ending.outcome is Outcome.RESUMED:
+            details["resuming"] = True
         if conclusion.status is not run.status:
             core.move(live, conclusion.status, conclusion.cause, **details)
         if conclusion.status in AT_REST:

@@ -336,8 +336,7 @@ class Gate:
         body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
         event = self._core.record(live, Kind.REPLAYED, body)
         live.ended(message.id, event.seq)
-        if recorded.kept:
-            self._core.journal.put_action(msgspec.structs.replace(recorded, kept=False, seq=event.seq))
+        self._core.journal.put_replay(recorded, self._core.run(live).attempt, event.seq)
         self._answer_replay(call, message.id, recorded)
 
     def _answer_replay(self, call: Waiting, ident: str, recorded: Action) -> None:

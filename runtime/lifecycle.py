@@ -8,10 +8,13 @@ import secrets
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from msgspec.structs import replace
+
 from runtime import logs
 from runtime.core import Core
 from runtime.endings import Endings
 from runtime.freezing import Freezing
+from runtime.lineage import Lineage
 from runtime.live import Ending, LiveRun, Outcome, PauseOrder
 from runtime.policy.config import Policy
 from runtime.policy.judge import Judge
@@ -21,7 +24,7 @@ from runtime.process import Process, boot_id, spawn
 from store.events import Kind
 from store.journal import Attempt
 from store.launch import Launch, read_launch
-from store.records import Event, Json
+from store.records import Action, Event, Json
 from store.states import Status, StopReason
 
 MOST_NOTES = 100
@@ -67,27 +70,43 @@ class Lifecycle:
         return live
 
     def start(self, live: LiveRun, *, checkpoint: int | None = None, cause: str, restarted: bool = False) -> None:
-        """Begin a new attempt, from a checkpoint (default: the last) if there is one."""
-        core = self._core
-        last = core.run(live).checkpoint
-        live.checkpoint = checkpoint if checkpoint is not None else last.number if last else None
+        """Begin a new attempt, from a checkpoint (default: where the run stands) if there is one."""
+        core, run = self._core, self._core.run(live)
+        live.checkpoint = checkpoint if checkpoint is not None else run.stands_at
+        went_back = run.went_back or live.checkpoint != run.stands_at
         live.ending, live.exit, live.pause, live.still = None, None, None, False
-        core.move(live, Status.STARTING, cause, checkpoint=live.checkpoint)
+        core.move(live, Status.STARTING, cause, checkpoint=live.checkpoint, went_back=went_back)
         core.after_commit(partial(self._spawn, live, restarted))
 
     def _load_record(self, live: LiveRun) -> None:
         """What already succeeded and must not be done again by the attempt that begins."""
         journal = self._core.journal
-        covered = journal.covered(live.run, live.checkpoint) if live.checkpoint is not None else 0
         done = [action for action in journal.actions(live.run) if action.ended_at is not None]
         live.keyed = {action.key: action for action in done if action.key is not None}
-        live.replayable = [action for action in done if action.key is None and (action.kept or action.seq > covered)]
+        unkeyed = [action for action in done if action.key is None]
+        lineage = Lineage.of(journal, live.run, live.checkpoint)
+        if self._core.run(live).went_back:
+            unkeyed = [self._brought_back(action, lineage) for action in unkeyed]
+        live.replayable = [action for action in unkeyed if action.kept or lineage.is_after(action)]
         live.actions.clear()
         live.ends.clear()
         live.saved.clear()
         live.replayed.clear()
         live.answers.clear()
         live.step_id = ""
+
+    def _brought_back(self, action: Action, lineage: Lineage) -> Action:
+        """Make a success that the checkpoint does not know of replayable until it is consumed.
+
+        Going back undoes nothing: what was done since stays done, however many attempts and checkpoints it takes until
+        the run comes by it again.
+        """
+        kept = not lineage.holds(action)
+        if kept is action.kept:
+            return action
+        action = replace(action, kept=kept)
+        self._core.journal.put_action(action)
+        return action
 
     def _spawn(self, live: LiveRun, restarted: bool) -> None:
         core = self._core
@@ -120,8 +139,17 @@ class Lifecycle:
         body |= {"checkpoint": live.checkpoint, "restarted": restarted}
         event = core.journal.append(live.run, number, Kind.ATTEMPT_STARTED, body)
         live.began_seq = event.seq
+        process = live.process
         core.journal.put_attempt(
-            Attempt(live.run, number, live.process.pid, live.process.started_at, boot_id(), live.token)
+            Attempt(
+                live.run,
+                number,
+                process.pid,
+                process.started_at,
+                boot_id(),
+                live.token,
+                checkpoint=live.checkpoint or 0,
+            )
         )
         self.apply(live, live.judge.feed(event))
         core.schedule_flush()

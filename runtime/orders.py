@@ -264,12 +264,12 @@ class Orders:
             self._lifecycle.start(live, checkpoint=checkpoint, cause=cause)
             begins = f"from checkpoint {live.checkpoint}" if live.checkpoint is not None else "from the beginning"
             return f"resumed in a new attempt {begins}"
+        if run.pause_asked and not run.at_rest:
+            self._core.record(live, Kind.PAUSE_WITHDRAWN, {"by": command.who})
         if checkpoint is not None:
             live.checkpoint = checkpoint
             self._lifecycle.endings.end(live, Ending(Outcome.RESUMED, run.reason, run.why, run.evidence, command.who))
             return f"resumed in a new attempt from checkpoint {checkpoint}"
-        if run.pause_asked and not run.at_rest:
-            self._core.record(live, Kind.PAUSE_WITHDRAWN, {"by": command.who})
         self._lifecycle.release(live, cause)
         return "resumed where it stood"
 
@@ -306,7 +306,7 @@ class Orders:
             raise Refused(
                 f"No action {args['action']!r} of {run.agent} is in doubt: `agentwatch show {run.run}` lists them."
             )
-        paused = run.pause_asked or run.reason is StopReason.USER_PAUSED
+        paused = run.pause_asked or (run.reason is StopReason.USER_PAUSED and not run.resuming)
         if not actions and not paused:
             live = self._lifecycle.prepare(run.run)
         body: dict[str, Json] = {"id": action.id, "tool": action.tool, "outcome": args["outcome"]}

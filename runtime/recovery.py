@@ -8,6 +8,7 @@ from runtime import wire
 from runtime.core import Core, log
 from runtime.gate import Gate
 from runtime.lifecycle import Lifecycle
+from runtime.lineage import Lineage
 from runtime.live import Ending, Exit, LiveRun, Outcome, PauseOrder, remember
 from runtime.policy.config import Policy
 from runtime.policy.load import load
@@ -64,7 +65,7 @@ class Recovery:
         elif attempt is None and run.status in (Status.QUEUED, Status.STARTING, Status.WAITING):
             # Nothing that this run began is on record: what was spawned in the last instant bears its marker.
             if run.status is Status.STARTING:
-                live.checkpoint = self._asked_checkpoint(run, Status.STARTING)
+                live.checkpoint = run.stands_at
             self._finish(live, Ending(Outcome.RESUMED, by="the new runtime"))
         elif alive and attempt is not None:
             self._adopt(live, run, attempt)
@@ -123,17 +124,16 @@ class Recovery:
         live.keyed = {action.key: action for action in done.values() if action.key is not None}
         for event in journal.events_of_attempt(run.run, attempt.attempt, REMEMBERED):
             _remember(live, event, done)
-        if not live.saved:
-            covered = journal.covered(run.run, live.checkpoint) if live.checkpoint is not None else 0
-            consumed = {action.id for action in live.replayed.values()}
-            live.replayable = [
-                action
-                for action in done.values()
-                if action.key is None
-                and (action.kept or action.seq > covered)
-                and action.attempt < attempt.attempt
-                and action.id not in consumed
-            ]
+        lineage = Lineage.of(journal, run.run, live.checkpoint)
+        consumed = {action.id for action in live.replayed.values()}
+        live.replayable = [
+            action
+            for action in done.values()
+            if action.key is None
+            and (action.kept or (not live.saved and lineage.is_after(action)))
+            and action.attempt < attempt.attempt
+            and action.id not in consumed
+        ]
 
     def _adopt(self, live: LiveRun, run: Run, attempt: Attempt) -> None:
         if run.pause_asked or run.status in (Status.PAUSING, Status.PAUSED):

@@ -160,13 +160,15 @@ class Review:
         self, live: LiveRun, ident: str, question: Question, happened: bool, body: dict[str, Json]
     ) -> None:
         assert isinstance(question.asker, Waiting)
-        self._core.record(live, Kind.RESOLVED, body)
+        event = self._core.record(live, Kind.RESOLVED, body)
         if not happened:
             live.allowed.add(ident)
             live.waiting[ident] = question.asker
             return
         if question.about in live.replayable:
             live.replayable.remove(question.about)
+        live.ended(ident, event.seq)
+        self._core.journal.put_replay(question.about, self._core.run(live).attempt, event.seq)
         result = body["result"] if body["result"] is not None else question.about.result
         answer = wire.replayed(ident, result, question.about.form)
         self._core.after_commit(partial(question.asker.connection.send, answer))
@@ -177,7 +179,7 @@ class Review:
         core, ident = self._core, about.id
         action = live.cleared(ident) or about
         event = core.record(live, Kind.RESOLVED, body)
-        kept = core.journal.resolve(action, happened, body["result"], event.seq, event.at)
+        kept = core.journal.resolve(action, happened, body["result"], event.seq, event.at, heard=asker is not None)
         if kept is not None:
             live.ended(ident, event.seq)
             if kept.key is not None:

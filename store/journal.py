@@ -39,6 +39,8 @@ class Attempt(msgspec.Struct, frozen=True):
     token: str
     """SHA-256 of the fencing token, hexadecimal."""
     ended: bool = False
+    checkpoint: int | None = None
+    """It began from; 0 is the beginning, None is not known."""
 
 
 class Journal:
@@ -219,7 +221,7 @@ class Journal:
     def put_attempt(self, attempt: Attempt) -> None:
         """Queue an attempt, replacing what was known of it."""
         values = msgspec.structs.astuple(attempt)
-        self._statements.append(("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?)", values))
+        self._statements.append(("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?,?)", values))
 
     def end_attempt(self, run: str, attempt: int) -> None:
         """Queue that an attempt's processes are gone."""
@@ -227,8 +229,12 @@ class Journal:
 
     def attempts_alive(self) -> list[Attempt]:
         """Durable attempts that nobody has seen ending."""
-        rows = self._db.execute("SELECT * FROM attempts WHERE ended = 0").fetchall()
-        return [Attempt(run, n, pid, began, boot, token) for run, n, pid, began, boot, token, _ended in rows]
+        rows = self._db.execute(f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE ended = 0").fetchall()
+        return [Attempt(*row) for row in rows]
+
+    def begun_from(self, run: str) -> dict[int, int | None]:
+        """The checkpoint that each durable attempt of a run began from; 0 is the beginning, None is not known."""
+        return dict(self._db.execute("SELECT attempt, checkpoint FROM attempts WHERE run = ?", (run,)))
 
     def put_action(self, action: Action) -> None:
         """Queue an intent, or its new state."""
@@ -252,12 +258,17 @@ class Journal:
         )
         self._statements.append((_PUT_ACTION, values))
 
-    def resolve(self, action: Action, happened: bool, result: Json, seq: int, at: float) -> Action | None:
-        """Queue the answer to a doubt: what happened is kept for replay (and returned), what did not is forgotten."""
+    def resolve(
+        self, action: Action, happened: bool, result: Json, seq: int, at: float, *, heard: bool = False
+    ) -> Action | None:
+        """Queue the answer to a doubt: what happened is kept for replay (and returned), what did not is forgotten.
+
+        `heard`: the attempt that asked hears the answer, so its checkpoints know of it as of any other success.
+        """
         if not happened:
             self.drop_action(action.run, action.id)
             return None
-        kept = replace(action, in_doubt=False, kept=True, ended_at=at, result=result, seq=seq)
+        kept = replace(action, in_doubt=False, kept=not heard, ended_at=at, result=result, seq=seq)
         self.put_action(kept)
         return kept
 
@@ -265,10 +276,25 @@ class Journal:
         """Queue the removal of one action."""
         self._statements.append(("DELETE FROM actions WHERE run = ? AND id = ?", (run, action)))
 
+    def put_replay(self, action: Action, attempt: int, seq: int) -> None:
+        """Queue that a success was given again, in `attempt`, by event `seq`, instead of being done."""
+        self._statements.append(("INSERT INTO replays VALUES (?,?,?,?)", (action.run, action.id, seq, attempt)))
+        if action.kept:
+            self.put_action(replace(action, kept=False))
+
+    def replays(self, run: str) -> dict[str, list[tuple[int, int]]]:
+        """Attempt and sequence number of every durable replay, by action id."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        rows = self._db.execute("SELECT action, attempt, seq FROM replays WHERE run = ? ORDER BY seq", (run,))
+        for action, attempt, seq in rows:
+            found.setdefault(action, []).append((attempt, seq))
+        return found
+
     def drop_active_state(self, run: str) -> None:
         """Queue the removal of a run's checkpoints and actions."""
         self._statements.append(("DELETE FROM actions WHERE run = ?", (run,)))
         self._statements.append(("DELETE FROM checkpoints WHERE run = ?", (run,)))
+        self._statements.append(("DELETE FROM replays WHERE run = ?", (run,)))
 
     def actions(self, run: str) -> list[Action]:
         """Durable actions of a run, oldest first."""
@@ -300,10 +326,10 @@ class Journal:
         ).fetchone()
         return Checkpoint(CheckpointRef(*row[:7]), msgspec.json.decode(row[7])) if row else None
 
-    def covered(self, run: str, number: int) -> int:
-        """Sequence number of the last end that a durable checkpoint takes in."""
-        row = self._db.execute("SELECT covers FROM checkpoints WHERE run = ? AND number = ?", (run, number)).fetchone()
-        return int(row[0]) if row else 0
+    def covers(self, run: str) -> dict[int, tuple[int, int]]:
+        """Of every durable checkpoint its attempt, and the sequence number of the last end that it takes in."""
+        rows = self._db.execute("SELECT number, attempt, covers FROM checkpoints WHERE run = ?", (run,))
+        return {number: (attempt, covers) for number, attempt, covers in rows}
 
     def put_breaker(self, name: str, body: dict[str, Json]) -> None:
         """Queue the state of a breaker."""
@@ -373,6 +399,7 @@ ACTION_COLUMNS = (
     "run, id, attempt, tool, args, digest, key, idempotent, began_at, ended_at, result, seq, check_hint, "
     "kept, unavailable, in_doubt"
 )
+ATTEMPT_COLUMNS = "run, attempt, pid, process_started, boot, token, ended = 1, checkpoint"
 CHECKPOINT_COLUMNS = "number, step, label, at, size_bytes, digest, attempt"
 
 

@@ -54,6 +54,9 @@ def _move(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["held"] = bool(body.get("held"))
     changes["frozen"] = bool(body.get("frozen"))
     changes["due_at"] = body.get("due_at")
+    changes["resuming"] = bool(body.get("resuming"))
+    if body.get("checkpoint") is not None:
+        changes.update(resumes_from=body["checkpoint"], went_back=bool(body.get("went_back")))
     changes["waits_for"] = body.get("waits_for") or ""
     changes["dependency"] = body.get("dependency") or ""
     if status in AT_REST:
@@ -79,7 +82,7 @@ def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) ->
     if body.get("adopted"):
         return
     changes.update(attempt=event.attempt, sdk=False, tool="", tool_since=None, last_event_at=event.at)
-    changes.update(said="", said_message="")
+    changes.update(said="", said_message="", went_back=False)
     changes["restarts"] = run.restarts + (1 if body.get("restarted") else 0)
     if run.started_at is None:
         changes["started_at"] = event.at
@@ -153,6 +156,7 @@ def _checkpoint(run: Run, event: Event, body: Changes, changes: Changes) -> None
         attempt=event.attempt,
     )
     changes["checkpoints"] = run.checkpoints + 1
+    changes["resumes_from"] = body["number"]
 
 
 def _ruling(run: Run, event: Event, body: Changes, changes: Changes) -> None:

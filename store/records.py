@@ -86,7 +86,8 @@ class Action(msgspec.Struct, frozen=True):
     check_hint: str | None = None
     """Where a person can see whether the action happened, in the tool's words."""
     kept: bool = False
-    """A person said that it happened: no checkpoint ends this record before it is consumed."""
+    """No checkpoint ends this record before it is consumed: a person said that it happened, or the run went back to a
+    checkpoint before it."""
     form: str = ""
     """One of `FORMS`."""
     unavailable: bool = False
@@ -164,6 +165,12 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     checkpoint: CheckpointRef | None = None
     """The last one committed."""
     checkpoints: int = 0
+    resumes_from: int | None = None
+    """The checkpoint that the next attempt begins from: the last one, unless the run went back and saved none since."""
+    went_back: bool = False
+    """The attempt that is about to begin goes back: to another checkpoint than where the run stood."""
+    resuming: bool = False
+    """In review on its way into a new attempt: the last answer lets it go on, whatever it was paused for."""
     overlapped: bool = False
     """Two of its actions were in flight at once, so their order says nothing."""
     pause_asked: bool = False
@@ -211,6 +218,13 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def resumable(self) -> bool:
         return self.status in RESUMABLE
+
+    @property
+    def stands_at(self) -> int | None:
+        """The checkpoint that the run goes on from if nobody names another."""
+        if self.resumes_from is None and self.checkpoint is not None:
+            return self.checkpoint.number  # Of a record that was made before runs said it.
+        return self.resumes_from
 
     @property
     def interrupted(self) -> bool:

@@ -117,7 +117,7 @@ def _forget_events(db: sqlite3.Connection, gone: list[Run], before: float, step:
 
 def _forget_rows(db: sqlite3.Connection, gone: list[Run]) -> None:
     db.execute("BEGIN IMMEDIATE")
-    for table in ("attempts", "actions", "checkpoints", "runs"):
+    for table in ("attempts", "actions", "checkpoints", "replays", "runs"):
         db.executemany(f"DELETE FROM {table} WHERE run = ?", [(run.run,) for run in gone])
     db.execute("COMMIT")
     db.execute("DROP TABLE doomed")

@@ -1,8 +1,9 @@
-"""A fleet of ten agents under random kills: of an agent, of the runtime, of both."""
+"""A fleet of ten agents under random kills: of an agent, of the runtime, of both; and under operators."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -10,10 +11,15 @@ from collections import Counter
 
 import pytest
 
+from store.errors import AgentwatchError
+from store.events import Kind
+from store.states import Status
 from tests.support.crash_world import CrashWorld, is_sound
 
 FLEET = ("plain", "plain", "plain", "keyed", "keyed", "together", "together", "raw", "raw", "raw")
 VICTIMS = ("agent", "runtime", "both")
+PAUSES: dict[str, dict[str, bool]] = {"hold": {}, "park": {"park": True}, "force": {"force": True}}
+MOVES = ("kill", "kill", "restart", *PAUSES)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,69 @@ async def test_a_fleet_loses_nothing_and_does_nothing_twice_under_random_kills(
         raise
     attempts = sum(len({line.split()[1] for line in crash.lines(f"ledger-{run}")}) for run in runs)
     print(f"seed {seed}: {dict(struck)} killed, {items} items of each run sent once, in {attempts} attempts")
+
+
+@pytest.mark.parametrize(
+    ("seed", "moves"),
+    [
+        pytest.param(3, 25, marks=pytest.mark.timeout(400)),
+        pytest.param(4, 300, marks=[pytest.mark.rare, pytest.mark.timeout(3600)]),
+    ],
+)
+async def test_a_fleet_does_nothing_twice_though_operators_pause_it_go_back_and_restart_while_things_die(
+    crash: CrashWorld, seed: int, moves: int
+) -> None:
+    dice = random.Random(seed)
+    fleet = ("plain", "plain", "keyed", "together", "raw", "raw")
+    runs = [
+        await crash.send_items(
+            raw=style == "raw", style=style, items=0, every=2, pace_s=0.01, agent=f"{style}-{place}", restart=place
+        )
+        for place, style in enumerate(fleet)
+    ]
+    crash.goes_back = random.Random(seed)
+    try:
+        made: Counter[str] = Counter()
+        async with crash.nursing(*runs):
+            for _ in range(moves):
+                await asyncio.sleep(dice.uniform(0.0, 0.4))
+                made += await move(crash, dice.choice(MOVES), dice.choice(runs), dice.choice(VICTIMS))
+        crash.goes_back = None
+        items = 30 + 3 * (max(len(crash.lines(f"ledger-{run}")) for run in runs) // 3)
+        (crash.folder / "enough.new").write_text(str(items), "ascii")
+        (crash.folder / "enough.new").rename(crash.folder / "enough")
+        await crash.bring_to_an_end(*runs, deadline_s=600.0)
+        went_back = 0
+        for run in runs:
+            events = await crash.check(run, items=items)
+            went_back += sum(
+                e.kind == Kind.STATUS and e.body["to"] == Status.STARTING and bool(e.body.get("went_back"))
+                for e in events
+            )
+        assert went_back, "no run ever went back"
+        crash.kill_runtime()
+        assert is_sound(crash.home.journal)
+    except BaseException as error:
+        error.add_note(f"seed {seed}, {moves} moves")
+        raise
+    print(f"seed {seed}: {dict(made)}, went back {went_back} times, {items} items of each run sent once")
+
+
+async def move(crash: CrashWorld, kind: str, run: str, victim: str) -> Counter[str]:
+    """Do one thing to a run or the runtime, whatever comes of it."""
+    if kind == "kill":
+        return await strike(crash, victim, run)
+    with contextlib.suppress(AgentwatchError):
+        if kind == "restart":
+            await crash.ask("stop_runtime", timeout_s=leaving_s(victim))
+        else:
+            await crash.ask("pause", run, **PAUSES[kind])
+    return Counter({kind: 1})
+
+
+def leaving_s(victim: str) -> float:
+    """How long a leaving runtime waits for safe points: not at all, or for a while."""
+    return 0.0 if victim == "both" else 2.0
 
 
 async def strike(crash: CrashWorld, victim: str, run: str) -> Counter[str]:

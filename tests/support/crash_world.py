@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import random
 import secrets
 import signal
 import sqlite3
@@ -40,7 +41,12 @@ CLOSES = (Kind.ACTION_END, Kind.ACTION_WITHDRAWN, Kind.RESOLVED)
 class CrashWorld(World):
     """Starts agents that keep ledgers, and a runtime that may have a fault in it."""
 
-    async def send_items(self, *, raw: bool = False, policy: str = "", agent: str = "sender", **settings: Any) -> str:
+    goes_back: random.Random | None = None
+    """Where given, it decides which runs are resumed from an earlier checkpoint, and from which."""
+
+    async def send_items(
+        self, *, raw: bool = False, policy: str = "", agent: str = "sender", restart: int = 0, **settings: Any
+    ) -> str:
         """Start an agent that sends items (settings as `crash_agent` lists them).  Returns the run's id."""
         run = secrets.token_hex(6)
         asked = {"folder": str(self.folder), "home": str(self.home.root), "items": 6, "every": 2, "style": "plain"}
@@ -52,7 +58,8 @@ class CrashWorld(World):
             file = self.folder / f"{run}.toml"
             file.write_text(policy, "utf-8")
             source = PolicySource(file=str(file))
-        write_launch(self.home, Launch(run, agent, "every item is sent once", argv, str(self.folder), env, 0, source))
+        goal = "every item is sent once"
+        write_launch(self.home, Launch(run, agent, goal, argv, str(self.folder), env, restart, source))
         await self.insist("start", run)
         return run
 
@@ -213,7 +220,11 @@ class CrashWorld(World):
                         answer = {"outcome": "retry"}
                     await self.ask("resolve", run, attempt=now.attempt, action=action.id, **answer)
         elif now.resumable:
-            await self.ask("resume", run)
+            dice, last = self.goes_back, now.checkpoint.number if now.checkpoint else 0
+            if dice is not None and last and dice.random() < 0.5:
+                await self.ask("resume", run, checkpoint=dice.randint(1, last))
+            else:
+                await self.ask("resume", run)
 
     def truth(self, run: str, n: int) -> bool:
         """Whether item `n` happened, as the ledger says."""

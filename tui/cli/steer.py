@@ -147,7 +147,13 @@ def resume(
     ] = None,
     from_: Annotated[
         int | None,
-        typer.Option("--from", metavar="N", min=1, help="Go on from checkpoint N.", show_default=False),
+        typer.Option(
+            "--from",
+            metavar="N",
+            min=1,
+            help="Go back to checkpoint N. What was done since is not done again.",
+            show_default=False,
+        ),
     ] = None,
     budget: Annotated[
         list[str] | None,

@@ -119,7 +119,7 @@ def test_actions_and_checkpoints_come_back_as_they_were_put(journal: Journal) ->
     assert journal.actions(run) == [action]
     found = journal.checkpoint(run)
     assert found is not None
-    assert (found.ref, found.state, journal.covered(run, 1)) == (ref, {"n": 1}, 9)
+    assert (found.ref, found.state, journal.covers(run)) == (ref, {"n": 1}, {1: (ref.attempt, 9)})
     journal.drop_active_state(run)
     journal.flush()
     assert (journal.actions(run), journal.checkpoint(run)) == ([], None)
