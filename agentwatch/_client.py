@@ -48,6 +48,8 @@ class Client(Connection):
     def end(self, ident: str, said: bytes, *, block: bool = True) -> None:
         """Say how something ended, without waiting for the acknowledgement."""
         self._post(ident, said, None, kept=True, block=block)
+        if self._closed:
+            self.close()
 
     def ask(self, ident: str, said: bytes, *, kept: bool = False) -> dict[str, Any]:
         """Say something and wait for the final answer to it."""
@@ -63,6 +65,8 @@ class Client(Connection):
 
     async def ask_async(self, ident: str, said: bytes, *, kept: bool = False) -> dict[str, Any]:
         """The same without blocking the event loop."""
+        if self._closed:
+            return self.ask(ident, said, kept=kept)
         from agentwatch._loops import running
 
         question = Question(b"" if kept else said)
@@ -200,6 +204,9 @@ class Client(Connection):
 
     async def connect_async(self, *, state: bool = False) -> None:
         """The same without blocking the event loop."""
+        if self._closed:
+            self.connect(state=state)
+            return
         from agentwatch._loops import running
 
         loop = running()
@@ -228,6 +235,7 @@ class Client(Connection):
 
     def close(self) -> None:
         """At the process's exit: wait a moment for what is not acknowledged yet, then put it down."""
+        self._closed = True
         question = Question(b"")
         deadline = time.monotonic() + _EXIT_S
         try:

@@ -10,6 +10,7 @@ from _thread import allocate_lock
 from collections import deque
 from itertools import count
 
+from agentwatch import __version__
 from agentwatch._link import Broken, Link
 from agentwatch._spool import spool
 from agentwatch._wire import VERSION, frame
@@ -87,6 +88,8 @@ class Connection:
         self._refused = 0
         self._ask_state = False
         self._finalized = False
+        self._closed = False
+        """The process is about to end: what is said from now on is waited for at once."""
         self._questions: dict[str, Question] = {}
         self._ends: dict[str, bytes] = {}
         self._queued: deque[bytes] = deque(maxlen=_MOST_QUEUED)
@@ -164,11 +167,14 @@ class Connection:
         with self._lock:
             if self._connecting or self._link is not None or self._over is not None:
                 return
+            if self._closed:
+                # The interpreter is shutting down, where a new thread may never run: who asks connects by itself.
+                return
             self._connecting = True
         try:
             threading.Thread(target=self._connect, name="agentwatch-connect", daemon=True).start()
         except RuntimeError:
-            # The interpreter is shutting down: what is left goes out, or to the spool, at its exit.
+            # No thread is to be had: what is left goes out, or to the spool, at the exit.
             self._connecting = False
 
     def _connect(self) -> None:
@@ -208,8 +214,6 @@ class Connection:
         return True
 
     def _greet(self, link: Link, state: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        from agentwatch import __version__
-
         hello = {
             "t": "hello",
             "v": VERSION,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -54,11 +56,13 @@ def _patiently(read: Any) -> Any:
         except BaseException:
             answers.append(None)
 
+    if sys.is_finalizing():
+        # A thread that is started now may never run.
+        return None
     thread = threading.Thread(target=reading, name="agentwatch-look", daemon=True)
     try:
         thread.start()
     except RuntimeError:
-        # At the interpreter's exit there are no new threads.
         return None
     thread.join(_PATIENCE_S)
     return answers[0] if answers else None

@@ -194,3 +194,89 @@ def test_children_take_part_by_themselves(runtime: FakeRuntime, launch: Launch) 
     assert len(hellos) >= 3
     runtime.wait_for(lambda: len(runtime.of("action.end")) == 7)
     assert len({begin["id"] for begin in runtime.of("action.begin")}) == 7
+
+
+@pytest.mark.parametrize("call", ["act(self.name)", "asyncio.run(act_async(self.name))"])
+def test_a_tool_that_is_called_while_the_interpreter_ends_works(
+    runtime: FakeRuntime, launch: Launch, call: str
+) -> None:
+    source = f"""
+        import asyncio, atexit, agentwatch
+
+        @agentwatch.tool
+        def act(n):
+            print(n, flush=True)
+
+        @agentwatch.tool
+        async def act_async(n):
+            print(n, flush=True)
+
+        class Resource:
+            def __init__(self, name):
+                self.name = name
+            def __del__(self):
+                {call}
+
+        atexit.register(act, "at the exit")
+        held = Resource("as it is deleted")
+        asyncio.run(act_async("at first"))
+    """
+    out, err = (process := launch(source)).communicate(timeout=30)
+
+    assert (process.returncode, err) == (0, "")
+    assert out.splitlines() == ["at first", "at the exit", "as it is deleted"]
+    assert [end["ok"] for end in runtime.of("action.end")] == [True, True, True]
+
+
+def test_a_thread_that_goes_on_while_the_interpreter_ends_hangs_nothing(runtime: FakeRuntime, launch: Launch) -> None:
+    source = """
+        import threading, agentwatch
+
+        @agentwatch.tool
+        def act():
+            pass
+
+        def go_on():
+            while True:
+                act()
+                begun.set()
+
+        begun = threading.Event()
+        threading.Thread(target=go_on, daemon=True).start()
+        begun.wait()
+    """
+    _, err = (process := launch(source)).communicate(timeout=30)
+
+    assert (process.returncode, err) == (0, "")
+
+
+def test_what_python_shares_out_stays_the_agents(runtime: FakeRuntime, launch: Launch) -> None:
+    source = """
+        import signal, sys, threading
+
+        seen = []
+        sys.excepthook = lambda kind, error, trace: print(kind.__name__, flush=True)
+        threading.excepthook = lambda args: print(args.exc_type.__name__, flush=True)
+        before = [signal.getsignal(number) for number in signal.valid_signals()]
+        import agentwatch
+
+        @agentwatch.tool(idempotent=True)
+        def act(error):
+            raise errors[error]
+
+        errors = [KeyboardInterrupt(), GeneratorExit(), SystemExit(3)]
+        for number, error in enumerate(errors):
+            try:
+                act(number)
+            except BaseException as caught:
+                assert caught is error
+        assert before == [signal.getsignal(number) for number in signal.valid_signals()]
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+        raise LookupError
+    """
+    out, err = (process := launch(source)).communicate(timeout=30)
+
+    assert (process.returncode, out, err) == (1, "ZeroDivisionError\nLookupError\n", "")
+    assert [end["error"]["answered"] for end in runtime.of("action.end")] == 3 * [False]
