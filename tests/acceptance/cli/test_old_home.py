@@ -117,6 +117,12 @@ def test_recorded_successes_of_an_old_run_are_replayed(old: Shell) -> None:
     assert ledger(old, "crashing") == {"send a": 1, "send b": 1, "send c": 1, "pay 7": 1}
 
 
+def test_an_old_run_goes_back_to_a_checkpoint_and_repeats_nothing(old: Shell) -> None:
+    resume(old, "--from", "1", "--budget", "cost_usd=10", "spending")
+    old.status("spending", "completed")
+    assert ledger(old, "spending") == {f"send {n}": 1 for n in range(4)}
+
+
 def test_doubts_of_an_old_run_are_answered(old: Shell) -> None:
     (old.folder / "mended").touch()
     for agent, answer in (("doubtful-done", ["--done", "--result", '"sent to b"']), ("doubtful-retry", ["--retry"])):
