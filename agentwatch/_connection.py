@@ -73,6 +73,8 @@ class Connection:
         self.notes: deque[str] = deque(maxlen=100)
         self.stopped: tuple[str, str] | None = None
         """Reason and message, once this process was told to stop."""
+        self.handed_over: dict[str, int] = {}
+        """Keys of calls that go on after their tool returned, with the thread that has to bring them to their end."""
         self.last_end = ""
         """Id of the action whose end was told, or whose result was replayed, last."""
         self._prefix = f"{os.getpid()}-{os.urandom(3).hex()}-"

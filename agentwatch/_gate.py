@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import sys
 import time
+from _thread import get_ident
 
 from agentwatch import _given, _wire
 from agentwatch._errors import Stopped, ToolFailed
@@ -164,6 +165,11 @@ class Call:
         if not self.client.welcome:
             self.client.connect()
         asked = self._ask()
+        if self.client.handed_over.get(self._fields.get("key", "")) == get_ident():
+            raise RuntimeError(
+                f"the call of {self._traits.tool} with the key {self._fields['key']!r} has not finished, and would "
+                "wait for this one: await it, or iterate it to its end, before the next"
+            )
         try:
             return self._ruled(self.client.ask(self.id, asked))
         except BaseException as error:
@@ -218,6 +224,8 @@ class Call:
         """It goes on, outside the code that began it; its result will reach the caller in this form."""
         self._form = form or self._form
         self._leave()
+        if "key" in self._fields and form != "thread_future":
+            self.client.handed_over[self._fields["key"]] = get_ident()
 
     # --- frames
 
@@ -288,6 +296,7 @@ class Call:
     def _end(self, *, ok: bool) -> dict[str, Any]:
         duration = round(time.perf_counter() - self._began, 6)
         self._leave()
+        self.client.handed_over.pop(self._fields.get("key", ""), None)
         self.told = True
         return {"t": "action.end", "id": self.id, "ok": ok, "duration_s": duration}
 

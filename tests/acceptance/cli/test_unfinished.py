@@ -216,3 +216,21 @@ def test_a_generator_that_dies_half_way_is_a_doubt(shell: Shell, way: str) -> No
     ended = run(shell, GENERATORS + way, code=3)
 
     assert (ended["status"], ends(ended)) == ("needs_review", [])
+
+
+def test_a_call_that_would_wait_for_what_its_own_thread_has_not_finished_is_refused_at_once(shell: Shell) -> None:
+    source = """
+    async def agent():
+        async with agentwatch.start():
+            first = TOOLS["lambda"](1)
+            try:
+                TOOLS["lambda"](1)
+            except RuntimeError as error:
+                print(error)
+            assert await first == await TOOLS["lambda"](1) == "done 1"
+    asyncio.run(agent())
+    """
+    ended = run(shell, source, traits="{'key': 'k'}")
+
+    assert "the call of lambda with the key 'k' has not finished" in ended["log"]
+    assert [end["ok"] for end in ends(ended)] == [True]
