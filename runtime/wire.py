@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from store.records import Json
+from store.texts import readable
 
 VERSION = 1
 FRAME_LIMIT_BYTES = 4 * 1024 * 1024
@@ -185,7 +186,10 @@ def decode(line: bytes | bytearray) -> Message:
 
 def frame(t: str, **fields: Json) -> bytes:
     """One answer, ready to be written."""
-    return _encode({"t": t, **fields}) + b"\n"
+    try:
+        return _encode({"t": t, **fields}) + b"\n"
+    except UnicodeEncodeError:
+        return _encode({"t": t, **readable(fields)}) + b"\n"
 
 
 def verdict(ident: str, kind: str, **fields: Json) -> bytes:

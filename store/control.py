@@ -30,6 +30,7 @@ from store.events import Kind
 from store.home import Home
 from store.reader import Reader
 from store.records import Answer, Command, Json
+from store.texts import readable
 
 EXPIRES_S = 60.0
 """A command that no runtime has read for so long is not applied any more."""
@@ -62,7 +63,7 @@ async def submit(
             await db.execute("PRAGMA busy_timeout = 10000")
             cursor = await db.execute(
                 "INSERT INTO commands (kind, run, attempt, args, who, at, expires_at) VALUES (?,?,?,?,?,?,?)",
-                (kind, run, attempt, msgspec.json.encode(args).decode(), who_asks(), now, now + expires_s),
+                (kind, run, attempt, msgspec.json.encode(readable(args)).decode(), who_asks(), now, now + expires_s),
             )
             number = cursor.lastrowid
         finally:

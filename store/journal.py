@@ -18,6 +18,7 @@ from store.home import Home
 from store.projection import project
 from store.records import FORMS, Action, Checkpoint, CheckpointRef, Event, Json, Run
 from store.states import Status, check_transition
+from store.texts import readable
 
 PROJECTION_EVERY_S = 0.25
 PROJECTION_EVERY_COMMITS = 20
@@ -96,7 +97,11 @@ class Journal:
         self._seq += 1
         known = self.runs.get(run)
         if raw is None:
-            encoded = _encode(body)
+            try:
+                encoded = _encode(body)
+            except UnicodeEncodeError:
+                body = readable(body)
+                encoded = _encode(body)
             raw = self.clean(run, encoded)
             body = body if raw is encoded else msgspec.json.decode(raw)
         event = Event(self._seq, run, known.last_seq if known else 0, self._clock(), attempt, kind, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import msgspec
@@ -44,7 +45,8 @@ def write_launch(home: Home, launch: Launch) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(launch))
+            # Arguments and variables may be any bytes: in ASCII their lone surrogates (PEP 383) survive unchanged.
+            file.write(json.dumps(msgspec.to_builtins(launch)).encode("ascii"))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -55,8 +57,8 @@ def read_launch(home: Home, run: str) -> Launch:
     """Read the launch file of a run.  Raises `StoreError` where it is gone or damaged."""
     path = home.launch(run)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Launch)
+        return msgspec.convert(json.loads(path.read_bytes()), type=Launch)
     except FileNotFoundError as error:
         raise StoreError(f"The launch file {path} is gone: run {run} cannot be started again.") from error
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise StoreError(f"The launch file {path} cannot be read: {error}.") from error

@@ -14,6 +14,7 @@ import msgspec
 
 from store.errors import AgentwatchError
 from store.records import Json
+from store.texts import decoded
 
 FILE_NAME = "agentwatch.toml"
 SECTIONS = ("agents", "policy", "policies")
@@ -68,9 +69,9 @@ def read(path: Path, wanted: Collection[str] | None = None) -> Config:
     so that what one agent lacks keeps no other from being run.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        text = decoded(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError([f"{path} cannot be read: {reason}."]) from error
     try:
         document = tomllib.loads(text)
@@ -238,9 +239,9 @@ class _Checker:
             return {}
         path = self.path.parent / Path(value).expanduser()
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            lines = decoded(path.read_bytes()).splitlines()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             self.mistake(("agents", name, "env_file"), f"env_file of agent {name}: {path} cannot be read: {reason}.")
             return {}
         env: dict[str, str] = {}

@@ -9,6 +9,7 @@ from runtime.policy.check import Source, meant, policy_from
 from runtime.policy.config import Policy, PolicyError
 from store.launch import PolicySource
 from store.records import Json
+from store.texts import decoded
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Policies that come with agentwatch, each as NAME.toml with `[RULE]` sections."""
@@ -62,14 +63,14 @@ def _bare(path: Path) -> Source:
 
 def _read(path: Path) -> tuple[str, dict[str, Json]]:
     try:
-        text = path.read_text("utf-8")
+        text = decoded(path.read_bytes())
         return text, tomllib.loads(text)
     except OSError as error:
         raise PolicyError([f"{path} cannot be read: {error.strerror}."]) from error
-    except UnicodeDecodeError as error:
-        raise PolicyError([f"{path} is no text in UTF-8; save it as such."]) from error
     except tomllib.TOMLDecodeError as error:
         raise PolicyError([f"{path} is no TOML: {error}."]) from error
+    except ValueError as error:
+        raise PolicyError([f"{path} cannot be read: {error}."]) from error
 
 
 def _table(file: str, name: str, tables: dict[str, Json]) -> dict[str, Json]:

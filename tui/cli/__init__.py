@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -22,6 +23,9 @@ NOT_ALL = 3
 """Something was refused, or came to rest otherwise than completed."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+"""The reader of `run --headless` left before the runs came to rest, so nothing can be said of them."""
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What keeps standard output from being written, where an error names no file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,11 +58,21 @@ def guarded(call: Callable[[], int]) -> int:
         return _complain(str(error), _code_of(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
+    except SystemExit as end:
+        # Click makes an exit code of its own out of a broken pipe.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return _reader_left()
     except BrokenPipeError:
-        _silence()
-        return BROKEN_PIPE
+        return _reader_left()
     except Exception as error:
         return _of_usage(error)
+
+
+def _reader_left() -> int:
+    """Whoever read our output (`| head`) has seen enough: that is no failure."""
+    silence()
+    return 0
 
 
 def _of_usage(error: Exception) -> int:
@@ -76,6 +90,9 @@ def _of_usage(error: Exception) -> int:
         return INTERRUPTED
     if isinstance(error, PermissionError):
         return _complain(f"{error.filename or 'A file'} cannot be used: permission denied.", USAGE)
+    if isinstance(error, OSError) and error.filename is None and error.errno in UNWRITABLE:
+        silence()
+        return _complain(f"Standard output cannot be written: {error.strerror}.", FAULT)
     return _crashed(error)
 
 
@@ -91,7 +108,7 @@ def _complain(text: str, code: int) -> int:
     try:
         print("\n".join(plain_lines(text)), file=sys.stderr)
     except BrokenPipeError:
-        _silence()
+        silence()
     return code
 
 
@@ -119,7 +136,7 @@ def _crash_logs() -> list[Path]:
     return [*own, Path(tempfile.gettempdir()) / f"agentwatch-crash-{os.getuid()}.log"]
 
 
-def _silence() -> None:
+def silence() -> None:
     """Let the interpreter flush at its end into nothing: the reader of our output has gone."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,6 +13,7 @@ import msgspec
 
 import tui
 from store.launch import Launch, PolicySource
+from store.texts import readable
 from tui import config
 from tui.cli.options import UsageMistake
 
@@ -128,7 +129,7 @@ def _launch(agent: config.Agent, wish: Wish, known: config.Config | None, cwd: P
     return Launch(
         run="",
         agent=agent.name,
-        goal=wish.goal if wish.goal is not None else agent.goal,
+        goal=readable(wish.goal if wish.goal is not None else agent.goal),
         argv=agent.command,
         cwd=str(agent.cwd or cwd),
         env={**env, **agent.env},

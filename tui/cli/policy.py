@@ -12,6 +12,7 @@ import typer
 
 from store.launch import PolicySource
 from store.records import Json
+from store.texts import decoded
 from tui import config
 from tui.cli.options import JsonOption, UsageMistake
 from tui.cli.output import say, say_json
@@ -49,7 +50,7 @@ def _sources(file: Path) -> list[PolicySource]:
     """Every policy that `file` defines."""
     path = str(file.absolute())
     try:
-        document = tomllib.loads(file.read_text("utf-8"))
+        document = tomllib.loads(decoded(file.read_bytes()))
     except (OSError, ValueError):
         document = {}
     if file.name != config.FILE_NAME and not {"agents", "policies"} & set(document):

@@ -16,6 +16,7 @@ from store.launch import Launch, write_launch
 from store.reader import Fleet
 from store.records import Run
 from store.states import FINAL, RESUMABLE, Status
+from tui.cli import BROKEN_PIPE, silence
 from tui.cli.headless import NOT_ALL, Started, Watch
 from tui.cli.help import AFTER_DASHES
 from tui.cli.options import HomeOption, JsonOption, Place, UsageMistake, place, seconds
@@ -99,7 +100,12 @@ def run(
     if headless:
         voice = JsonLines() if as_json else Lines(where)
         watch = Watch(where, voice, timeout_s=timeout_s)
-        raise typer.Exit(asyncio.run(watch.follow(lambda: start(where, orders))))
+        try:
+            code = asyncio.run(watch.follow(lambda: start(where, orders)))
+        except BrokenPipeError:
+            silence()
+            code = BROKEN_PIPE
+        raise typer.Exit(code)
     started = asyncio.run(start(where, orders))
     if orders and not started.ids:
         raise typer.Exit(NOT_ALL)
