@@ -192,7 +192,8 @@ def _bound(signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     named: dict[str, Any] = {}
     for number, (name, value) in enumerate(bound.arguments.items()):
         if signature.parameters[name].kind.name == "VAR_KEYWORD":
-            named.update(value)
+            # A name that a positional-only parameter has already would hide its value.
+            named.update(value if named.keys().isdisjoint(value) else {name: value})
         elif number > 0 or name not in ("self", "cls"):
             named[name] = value
     return named

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import copy
 import functools
+import inspect
+import pickle
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +137,44 @@ def test_what_a_tool_changes_in_its_arguments_does_not_change_what_was_asked(run
     act([1])
 
     assert [begin["args"] for begin in runtime.of("action.begin")] == [{"items": [1]}, {"items": [1]}]
+
+
+@agentwatch.tool(key="k-{a}")
+def declared(a: int, /, *rest: str, b: float = 2.0, **more: Any) -> str:
+    """Acts."""
+    return f"{a}{rest}{b}{more}"
+
+
+def test_a_tool_is_pickled_copied_and_inspected_like_its_function(runtime: FakeRuntime) -> None:
+    assert pickle.loads(pickle.dumps(declared)) is declared
+    assert copy.deepcopy(declared) is declared
+    assert str(inspect.signature(declared)) == "(a: 'int', /, *rest: 'str', b: 'float' = 2.0, **more: 'Any') -> 'str'"
+    assert typing.get_type_hints(declared)["return"] is str
+
+    assert declared(1, "x", b=3, c=4) == "1('x',)3{'c': 4}"
+    assert runtime.of("action.begin")[0]["args"] == {"a": 1, "rest": ["x"], "b": 3, "c": 4}
+    declared(1, a=2)  # type: ignore[call-arg]
+    assert runtime.of("action.begin")[1]["args"] == {"a": 1, "rest": [], "b": 2.0, "more": {"a": 2}}
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_a_supervisor_a_tool_returns_and_raises_what_its_function_does() -> None:
+    async def later() -> None: ...
+
+    future: concurrent.futures.Future[int] = concurrent.futures.Future()
+    made = [later(), (n for n in ()), future, object(), float("nan")]
+    for thing in made:
+        assert agentwatch.tool("act")(lambda thing=thing: thing)() is thing
+    made[0].close()  # type: ignore[attr-defined]
+
+    error = KeyboardInterrupt()
+
+    @agentwatch.tool
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fail()
+    assert caught.value is error
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        declared()  # type: ignore[call-arg]
