@@ -7,12 +7,14 @@ import contextlib
 import re
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from store.states import StopReason
-from tests.acceptance.cli.conftest import Shell
+from tests.acceptance.cli.conftest import DEADLINE_S, Shell
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "docs" / "promises.md", ROOT / "README.md"]
@@ -133,3 +135,14 @@ def test_a_note_reaches_the_agent_as_it_was_typed(shell: Shell) -> None:
     shell.status("asking", "completed")
     assert secret in shell.call("log", "asking").stdout
     assert secret not in shell.call("events", "asking").stdout
+
+
+def test_what_a_command_leaves_behind_is_ended_with_it(shell: Shell) -> None:
+    shell.call("run", "--headless", "--", "sh", "-c", "sleep 300 & echo $! > left")
+    assert shell.status("sh", "completed")["reason"] == "COMPLETED"
+    left = int((shell.folder / "left").read_text())
+    deadline = time.monotonic() + DEADLINE_S
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(left).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
