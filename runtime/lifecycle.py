@@ -253,17 +253,19 @@ class Lifecycle:
             return
         if self._core.run(live).status is not Status.PAUSING:
             return
+        stays = order.park or self._core.run(live).begins_again
+        parks_at = None if stays else self._core.now() + live.policy.pause.hold_s
         self._core.move(
             live, Status.PAUSED, f"held at a safe point, asked by {order.by}",
-            reason=order.reason, why=order.why, evidence=order.evidence, held=True,
+            reason=order.reason, why=order.why, evidence=order.evidence, held=True, parks_at=parks_at,
         )  # fmt: skip
         if order.park:
             self.park(live, "asked to")
-        else:
-            self._hold(live)
+        elif not stays:
+            self._hold(live, live.policy.pause.hold_s)
 
-    def _hold(self, live: LiveRun) -> None:
-        live.hold = self._core.later(live, live.policy.pause.hold_s, partial(self._hold_over, live))
+    def _hold(self, live: LiveRun, for_s: float) -> None:
+        live.hold = self._core.later(live, for_s, partial(self._hold_over, live))
 
     def _hold_over(self, live: LiveRun) -> None:
         if self._core.run(live).held:
@@ -271,9 +273,12 @@ class Lifecycle:
 
     def _frozen(self, live: LiveRun) -> None:
         """Its processes stand still, unless it is being ended or goes on meanwhile."""
-        order = live.pause
-        if order is None or live.ending is not None or self._core.run(live).status is not Status.PAUSING:
+        order, run = live.pause, self._core.run(live)
+        if order is None or live.ending is not None or not (run.status is Status.PAUSING or run.held):
             return
+        if live.hold is not None:
+            live.hold.cancel()
+            live.timers.discard(live.hold)
         self._core.move(
             live, Status.PAUSED, f"frozen, asked by {order.by}",
             reason=order.reason, why=order.why, evidence=order.evidence, frozen=True,
@@ -285,6 +290,33 @@ class Lifecycle:
         self._core.move(live, Status.PAUSING, f"asked by {order.by}")
         self._core.move(live, Status.PAUSED, "no process", reason=order.reason, why=order.why, evidence=order.evidence)
         del self._core.lives[live.run]
+
+    def freeze(self, live: LiveRun) -> None:
+        """Let the processes of a pausing or held run stand still: they keep what no checkpoint holds."""
+        self._freezing.ask(live, True)
+
+    def put_away(self, live: LiveRun) -> bool:
+        """Bring a run to where the runtime can leave it; True once it is there.
+
+        What would begin again from nothing is frozen, not parked; so is what waits for an answer with its process
+        alive, whose status stays as it is.
+        """
+        run = self._core.run(live)
+        if run.frozen or live.stuck:
+            return True
+        if live.ending is not None or live.freezing is not None:
+            return False
+        keeps = run.begins_again and live.process is not None
+        if not keeps or run.status not in (Status.PAUSING, Status.PAUSED, Status.NEEDS_REVIEW):
+            self.park(live, "the runtime leaves")
+        elif not live.still:
+            self.freeze(live)
+        elif run.status is Status.NEEDS_REVIEW:
+            return True
+        else:
+            # It was asked to stand still and did not.
+            self.park(live, "it cannot be frozen, and the runtime leaves")
+        return False
 
     def park(self, live: LiveRun, cause: str) -> None:
         """End the process of a pausing or held run; its last checkpoint stays."""
@@ -327,10 +359,10 @@ class Lifecycle:
         core.record(live, Kind.ATTEMPT_STARTED, body | {"checkpoint": live.checkpoint})
         core.later(live, HELLO_WAIT_S, partial(self._taken_for_silent, live))
         run = core.run(live)
-        if run.held:
-            self._hold(live)
-        if not (run.sdk or run.frozen or run.pause_asked):
-            # It may have been resumed by a runtime that died before its processes went on.
+        if run.held and run.parks_at is not None:
+            self._hold(live, run.parks_at - core.now())
+        if run.status is Status.NEEDS_REVIEW or not (run.sdk or run.frozen or run.pause_asked):
+            # It may have been resumed by a runtime that died before its processes went on, or left standing still.
             self._freezing.ask(live, False)
 
 

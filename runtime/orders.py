@@ -157,6 +157,9 @@ class Orders:
         if live is None or live.ending is not None:
             raise Refused(f"{run.agent} is {run.status} and will be at rest in a moment.")
         park, force = bool(command.args.get("park")), bool(command.args.get("force"))
+        loses = _loses_untold(run, live, command)
+        if park and loses:
+            raise Refused(_would_lose(run))
         if live.pause is None:
             order = PauseOrder(command.who, StopReason.USER_PAUSED, f"by {command.who}", park=park)
             self._lifecycle.ask_pause(live, order)
@@ -164,6 +167,9 @@ class Orders:
             live.pause = msgspec.structs.replace(live.pause, park=True)
         elif not (park or force):
             raise Refused(f"A pause is asked for already and waits for {self._lifecycle.waits_for(live)}.")
+        if force and loses and self._core.run(live).status is Status.PAUSING:
+            self._lifecycle.freeze(live)
+            return "being frozen: it has no checkpoint, so its process is kept, in memory only"
         return self._depth(live, park=park, force=force)
 
     def _depth(self, live: LiveRun, *, park: bool, force: bool) -> str:
@@ -188,8 +194,10 @@ class Orders:
             )
         if not (command.args.get("park") or command.args.get("force")):
             raise Refused(f"{run.agent} is paused already. Pausing it with --park ends its process, too.")
+        if _loses_untold(run, live, command):
+            raise Refused(_would_lose(run))
         self._lifecycle.park(live, "asked to")
-        return "parked: its process is being ended, its last checkpoint stays"
+        return "parked: its process is being ended" + ("" if run.begins_again else ", its last checkpoint stays")
 
     # --- resume
 
@@ -382,3 +390,17 @@ def _standing(run: Run) -> str:
 
 def _doubtful(run: Run) -> str:
     return ", ".join(pending.tool for pending in run.in_flight) or "an action"
+
+
+def _loses_untold(run: Run, live: LiveRun | None, command: Command) -> bool:
+    """Whether ending the process of a run would lose its work, and whoever asks did not say that this is known."""
+    has_worked = run.sdk or run.held or run.frozen or run.status in (Status.RUNNING, Status.PAUSING)
+    alive = live is not None and live.process is not None
+    return alive and has_worked and run.begins_again and not command.args.get("begin_again")
+
+
+def _would_lose(run: Run) -> str:
+    return (
+        f"{run.agent} has no checkpoint: parked it would begin again from nothing. "
+        f"agentwatch pause {run.run} --park --yes parks it all the same."
+    )

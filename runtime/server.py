@@ -198,31 +198,28 @@ class Runtime:
     # --- leaving
 
     def stop(self, who: str, timeout_s: float) -> None:
-        """Pause what lives, park it, then leave."""
+        """Pause what lives, park it (or freeze what would begin again from nothing), then leave."""
         if self._stopping is None:
             self._why = f"stopped by {who}"
             self._stopping = asyncio.get_running_loop().create_task(self._stop(who, timeout_s))
 
     async def _stop(self, who: str, timeout_s: float) -> None:
         core = self._core
+        order = PauseOrder(
+            who, StopReason.USER_PAUSED, f"the runtime was stopped by {who}", {"interrupted": "runtime stopped"}
+        )
         for live in list(core.lives.values()):
-            self._lifecycle.ask_pause(
-                live,
-                PauseOrder(
-                    who, StopReason.USER_PAUSED, f"the runtime was stopped by {who}", {"interrupted": "runtime stopped"}
-                ),
-            )
+            self._lifecycle.ask_pause(live, order)
         deadline = time.monotonic() + timeout_s
         while any(
             live.freezing or (time.monotonic() < deadline and self._on_its_way(live)) for live in core.lives.values()
         ):
             await asyncio.sleep(LEAVE_POLL_S)
-        while left := [live for live in core.lives.values() if not (core.run(live).frozen or live.stuck)]:
-            # Those that were started or resumed meanwhile included.
-            for live in left:
-                if live.ending is None:
-                    self._lifecycle.park(live, "the runtime leaves")
+        while [live for live in list(core.lives.values()) if not self._lifecycle.put_away(live)]:
             await asyncio.sleep(LEAVE_POLL_S)
+            for live in list(core.lives.values()):
+                # Those that were started or resumed meanwhile included.
+                self._lifecycle.ask_pause(live, order)
         self._done.set()
 
     def _on_its_way(self, live: LiveRun) -> bool:

@@ -3,13 +3,15 @@
 Commands and their arguments (`?` may be absent):
 
 start         run; agent, goal, restart (int), command [str] and cwd for display; the rest lies in the launch file
-pause         run; park? (bool), force? (bool: bound to `attempt`)
+pause         run; park? (bool), force? (bool: bound to `attempt`), begin_again? (bool: whoever asks knows that the run
+              has no checkpoint, so that its work is lost with its process)
 resume        run; note? (str, for the model), checkpoint? (int), limits? {budget: new limit}, accept? (signature)
 kill          run
 fork          run; to (id of the new run), checkpoint? (int)
 breaker       -; name, do ("try" | "open" | "reset")
 resolve       run, attempt; action (id), outcome ("done" | "retry"), result?
-stop_runtime  -; timeout_s (float: what is not at a safe point after it is parked by force)
+stop_runtime  -; timeout_s (float: what is not at a safe point after it is parked by force, or frozen without a
+              checkpoint)
 """
 
 from __future__ import annotations

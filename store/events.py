@@ -17,9 +17,9 @@ class Kind(StrEnum):
     """agent, goal, command [str], cwd, restart (int: times it may be started again), limits {budget: number},
     forked_from?, by (who)"""
     STATUS = "run.status"
-    """from, to, cause (a few words), reason?, why?, evidence?, held?, frozen?, due_at?, waits_for?, dependency?,
-    checkpoint? (of `starting`, and of `stopping` where a new attempt follows: the number of the one that it is to
-    begin from)"""
+    """from, to, cause (a few words), reason?, why?, evidence?, held?, parks_at?, frozen?, due_at?, waits_for?,
+    dependency?, checkpoint? (of `starting`, and of `stopping` where a new attempt follows: the number of the one that
+    it is to begin from)"""
     ATTEMPT_STARTED = "attempt.started"
     """pid, process_started (as the system counts it), checkpoint (number or null), adopted? (bool)"""
     ATTEMPT_ENDED = "attempt.ended"

@@ -78,7 +78,12 @@ class Home:
     def default(cls) -> Home:
         """The home named by AGENTWATCH_HOME, else the user's state directory."""
         named = os.environ.get("AGENTWATCH_HOME")
-        return cls(Path(named) if named else platformdirs.user_state_path("agentwatch"))
+        return cls(Path(named)) if named else cls.usual()
+
+    @classmethod
+    def usual(cls) -> Home:
+        """The user's state directory, which is used where nothing names another home."""
+        return cls(platformdirs.user_state_path("agentwatch"))
 
     def launch(self, run: str) -> Path:
         """What the run was started with: argv, working directory, environment (mode 0600)."""

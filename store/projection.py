@@ -53,6 +53,7 @@ def _move(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes["status"] = status
     changes["held"] = bool(body.get("held"))
     changes["frozen"] = bool(body.get("frozen"))
+    changes["parks_at"] = body.get("parks_at")
     changes["due_at"] = body.get("due_at")
     changes["resuming"] = bool(body.get("resuming"))
     if body.get("checkpoint") is not None:
@@ -93,7 +94,7 @@ def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) ->
 
 
 def _attempt_ended(run: Run, event: Event, body: Changes, changes: Changes) -> None:
-    changes.update(pid=None, tool="", tool_since=None, held=False, frozen=False)
+    changes.update(pid=None, tool="", tool_since=None, held=False, frozen=False, parks_at=None)
 
 
 def _pause_asked(run: Run, event: Event, body: Changes, changes: Changes) -> None:

@@ -177,6 +177,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """A pause is asked for and not yet reached or taken back."""
     held: bool = False
     """Paused with its process alive, waiting at a safe point."""
+    parks_at: float | None = None
+    """While held: when it is parked unless it is resumed; None where it stays held."""
     frozen: bool = False
     """Paused by SIGSTOP: lives in memory alone."""
     due_at: float | None = None
@@ -225,6 +227,11 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.resumes_from is None and self.checkpoint is not None:
             return self.checkpoint.number  # Of a record that was made before runs said it.
         return self.resumes_from
+
+    @property
+    def begins_again(self) -> bool:
+        """Once its process is gone it has no checkpoint to go on from: what it did so far is lost."""
+        return self.stands_at is None
 
     @property
     def interrupted(self) -> bool:

@@ -65,7 +65,8 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.RUNNING: frozenset({S.WAITING, S.PAUSING, S.COMPLETED}) | _LIVE_EXITS,
     S.WAITING: frozenset({S.RUNNING, S.STARTING, S.PAUSING, S.COMPLETED}) | _LIVE_EXITS,
     S.PAUSING: frozenset({S.PAUSED, S.RUNNING, S.COMPLETED, S.STOPPED}) | _LIVE_EXITS,
-    S.PAUSED: frozenset({S.RUNNING, S.STARTING, S.COMPLETED}) | _LIVE_EXITS,
+    # To itself: what is held is frozen where it could not be parked.
+    S.PAUSED: frozenset({S.PAUSED, S.RUNNING, S.STARTING, S.COMPLETED}) | _LIVE_EXITS,
     S.NEEDS_REVIEW: frozenset({S.STARTING, S.RUNNING, S.PAUSED, S.STOPPING, S.KILLING}),
     S.STOPPING: frozenset({S.STOPPED, S.WAITING, S.PAUSED, S.COMPLETED, S.NEEDS_REVIEW, S.KILLING}),
     S.STOPPED: frozenset({S.STARTING, S.NEEDS_REVIEW, S.KILLING}),

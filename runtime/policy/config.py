@@ -327,7 +327,10 @@ class Pause(Section, frozen=True):
     """What becomes of a run that is paused."""
 
     hold_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 600.0
-    """How long a paused process waits at its gate before it is parked: ended, to go on from its checkpoint."""
+    """How long a paused process waits at its gate before it is parked: ended, to go on from its checkpoint.
+
+    Without a checkpoint it stays held: parked, it would begin again from nothing.
+    """
 
 
 class Gate(Section, frozen=True):

@@ -58,7 +58,11 @@ def stop(
     context: typer.Context,
     timeout: Annotated[
         str,
-        typer.Option("--timeout", metavar="TIME", help="What is at no safe point by then is parked by force."),
+        typer.Option(
+            "--timeout",
+            metavar="TIME",
+            help="What is at no safe point by then is parked by force; without a checkpoint, frozen.",
+        ),
     ] = "10s",
     as_json: JsonOption = False,
     home: HomeOption = None,
@@ -95,7 +99,13 @@ async def _stop(where: Place, timeout_s: float) -> tuple[bool, str]:
         await asyncio.sleep(0.05)
     if where.home.runtime_alive():
         raise RuntimeDoesNotLeave(f"The runtime has not left within {timeout_s + LEAVES_WITHIN_S:.0f} s: see its log.")
+    async with await Reader.open(where.home) as reader:
+        frozen = sum(run.frozen for run in (await reader.fleet()).runs.values())
     rest = f" {formats.plural(len(live), 'run')} that went on can be resumed: `{where.command('ps')}`." if live else ""
+    if frozen:
+        are = "is" if frozen == 1 else "are"
+        without = f"{formats.plural(frozen, 'run')} without a checkpoint {are} frozen"
+        rest += f" {without}: in memory only, until this machine restarts."
     return True, f"The runtime of {where.home.root} has ended.{rest}"
 
 

@@ -40,6 +40,7 @@ def run(now: Run) -> dict[str, Json]:
         "resumable": now.resumable,
         "pause_asked": now.pause_asked,
         "held": now.held,
+        "parks_at": iso(now.parks_at),
         "frozen": now.frozen,
         "parked": now.parked,
         "restarts": now.restarts,

@@ -22,7 +22,7 @@ from tui.cli.words import checkpoint_name, clock_ms, limit, moment, progress, sh
 from tui.console import formats, standing
 from tui.console.doubts import doubts as questions
 from tui.console.telling import Story, brief, brief_result, call
-from tui.console.verdict import sentence, verdict
+from tui.console.verdict import sentence, unwatched, verdict
 from tui.plain import plain
 
 LABEL = 12
@@ -51,7 +51,8 @@ async def _show(where: Place, name: str, as_json: bool) -> None:
     if as_json:
         say_json(shape.whole(run, actions, events, refs))
         return
-    page = Page(run, short_ids(fleet.runs)[run.run], actions, events, refs, time.time())
+    watched = where.home.runtime_alive()
+    page = Page(run, short_ids(fleet.runs)[run.run], actions, events, refs, time.time(), watched=watched)
     for line in page.lines(where):
         say(line)
 
@@ -67,7 +68,10 @@ class Page:
         events: Sequence[Event],
         refs: Sequence[CheckpointRef],
         now: float,
+        *,
+        watched: bool = True,
     ) -> None:
+        self.watched = watched
         self.run = run
         self.short = short
         self.actions = actions
@@ -102,7 +106,9 @@ class Page:
 
     def answers(self) -> Iterator[str]:
         """The five answers an operator wants at a glance."""
-        for question, answer in verdict(self.run, self.events[-RECENT:], self.now).rows():
+        said = verdict(self.run, self.events[-RECENT:], self.now)
+        said = said if self.watched else unwatched(said, self.run, self.now)
+        for question, answer in said.rows():
             figures = _KEY.sub("", plain(answer.figures)).strip()
             word = "Not applicable" if answer.word == "n/a" else answer.word.capitalize()
             yield from labelled(question, [f"{word}. {sentence(figures)}".rstrip()], colon="")

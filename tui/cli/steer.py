@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -29,6 +30,7 @@ from tui.cli.options import (
 from tui.cli.output import complain, say, say_json
 from tui.cli.words import short_ids
 from tui.console.doubts import doubts
+from tui.console.standing import worked
 from tui.plain import plain
 from tui.supervisor import STARTS_RUNTIME, Supervisor
 
@@ -118,6 +120,9 @@ def pause(
     force: Annotated[
         bool, typer.Option("--force", help="Do not wait for a safe point; an action in flight comes into doubt.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask, even where there is no checkpoint and work is lost.")
+    ] = False,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -127,9 +132,25 @@ def pause(
     async def act() -> int:
         fleet, found = await look(where, runs)
         args: dict[str, Json] = ({"park": True} if park else {}) | ({"force": True} if force else {})
-        return tell(fleet, found, await ask(where, "pause", found, bound=force, **args), as_json)
+        lost = [run for run in found if run.begins_again and run.pid is not None and (run.sdk or force)]
+        if args and lost:
+            _may_begin_again(lost, short_ids(fleet.runs), yes)
+        each: dict[str, dict[str, Json]] = {run.run: {"begin_again": True} for run in lost if args}
+        return tell(fleet, found, await ask(where, "pause", found, bound=force, each=each, **args), as_json)
 
     raise typer.Exit(asyncio.run(act()))
+
+
+def _may_begin_again(lost: Sequence[Run], short: Mapping[str, str], yes: bool) -> None:
+    """Ask before work is lost.  Raises `UsageMistake` where nobody can be asked, `typer.Abort` for a no."""
+    if yes:
+        return
+    names = ", ".join(f"{plain(run.agent)} {short[run.run]} ({worked(run)})" for run in lost)
+    have = "has" if len(lost) == 1 else "have"
+    said = f"No checkpoint: {names} {have} nothing to come back to, and would begin again from step 1."
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageMistake(f"{said} Say --yes to end the process all the same, or pause without --park and --force.")
+    typer.confirm(f"{said} End the process all the same?", abort=True, err=True)
 
 
 def resume(

@@ -78,8 +78,7 @@ class ActingScreen(Screen[None]):
 
     async def _pause_many(self, runs: list[Run]) -> None:
         if all(run.status is Status.PAUSED for run in runs):
-            if await self.ask(dialogs.AskPark(f"Park {len(runs)} runs ?", partial(questions.park, runs))):
-                self.console_app.send_many("pause", runs, park=True)
+            await self._park(runs)
             return
         going = [run for run in runs if run.status not in (Status.PAUSED, Status.PAUSING) and not run.pause_asked]
         if not going:
@@ -96,7 +95,7 @@ class ActingScreen(Screen[None]):
     async def _pause_one(self, run: Run) -> None:
         now = time.time()
         if run.status is Status.PAUSED:
-            self.send("pause", run, park=True)
+            await self._park([run])
         elif _pauses(run):
             await self._force(run)
         elif observed(run, now) and run.status is not Status.NEEDS_REVIEW:
@@ -106,13 +105,18 @@ class ActingScreen(Screen[None]):
         else:
             self.send("pause", run)
 
+    async def _park(self, runs: list[Run]) -> None:
+        title = f"Park {name(runs[0])} ?" if len(runs) == 1 else f"Park {len(runs)} runs ?"
+        if await self.ask(dialogs.AskPark(title, partial(questions.park, runs))):
+            self.console_app.send_many("pause", runs, own=_told_of_loss, park=True)
+
     async def _force(self, run: Run) -> None:
         actions = await self.actions(run)
         recent = self.console_app.state.window(run.run).recent
         body = partial(self._force_body, run.run, actions, recent)
         answer = await self.ask(dialogs.AskForce(f"Force the pause of {name(run)} ?", body))
         if answer == "force" and _pauses(self.console_app.state.run(run.run)):
-            self.send("pause", run, attempt=run.attempt, force=True)
+            self.send("pause", run, attempt=run.attempt, force=True, **_told_of_loss(run))
         elif answer == "undo":
             self.send("resume", run)
 
@@ -216,7 +220,12 @@ class ActingScreen(Screen[None]):
     # --- shared
 
     async def ask(self, dialog: dialogs.Dialog) -> Any:
-        """What the person answers; None for the safe answer."""
+        """What the person answers; None for the safe answer, and where another screen was opened meanwhile.
+
+        Keys pressed faster than a dialog opens must not open a second one over the first.
+        """
+        if self.app.screen is not self:
+            return None
         return await self.app.push_screen_wait(dialog)
 
     def send(self, kind: str, run: Run, *, attempt: int | None = None, **args: Any) -> None:
@@ -254,6 +263,11 @@ def _pauses(run: Run | None) -> bool:
     return run.status is Status.PAUSING or run.pause_asked
 
 
+def _told_of_loss(run: Run) -> dict[str, Any]:
+    """What a request to end the process of `run` carries where the question said that its work is lost."""
+    return {"begin_again": True} if run.begins_again else {}
+
+
 def _raised(limits: dict[str, float], run: Run) -> dict[str, Any]:
     """What of `limits` a resume of `run` carries: only what it has used up is raised."""
     mine = {budget: limits[budget] for budget in used_up(run) if budget in limits}
@@ -279,7 +293,7 @@ def _pause_label(runs: list[Run]) -> str:
         return f"{depth}…" if depth == "park" or len(runs) >= ASK_FROM else depth
     for run in runs:
         if run.status is Status.PAUSED:
-            return "park" if run.held else "pause"
+            return "park…" if run.held else "pause"
         if _pauses(run):
             return "force…"
         if observed(run, time.time()) and run.status is not Status.NEEDS_REVIEW:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Event, InputEvent, Key, MouseMove, Paste, Resize
 from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.message import Message
@@ -100,8 +100,10 @@ class ConsoleApp(RepaintingApp):
         supervisor: Supervisor | None = None,
         ascii_only: bool | None = None,
         remember: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
+        self.clock = clock
         self.state = State(home, read_only=read_only)
         self.supervisor = supervisor or Supervisor(home)
         self.requests = Requests(self.state, self.supervisor, self.state_changed)
@@ -144,6 +146,18 @@ class ConsoleApp(RepaintingApp):
             ScrollBar.renderer = PlainScrollBar
         self.state.look_at_runtime()
         self.set_interval(1.0, self._second)
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent | Paste) and not event.is_forwarded and not self._meant(event):
+            return
+        await super().on_event(event)
+
+    def _meant(self, event: InputEvent | Paste) -> bool:
+        """Whether input can be meant for what is open: a dialog that only just opened was not read yet."""
+        top = self.screen_stack[-1] if self.screen_stack else None
+        if not isinstance(top, Dialog) or isinstance(event, MouseMove):
+            return True
+        return top.hears(event.key if isinstance(event, Key) else "", self.clock())
 
     def on_resize(self, event: Resize) -> None:
         self.cover_if_tiny(event.size)
@@ -288,9 +302,12 @@ class ConsoleApp(RepaintingApp):
         if self._seconds % GONE_AFTER_S == 0:
             self._leave_out_gone()
         if alive != self.state.runtime_alive:
-            self.state.note(
-                "The runtime is running." if not alive else "The runtime has ended.", "" if not alive else "warn"
-            )
+            if not alive:
+                self.state.note("The runtime is running.")
+            elif self.state.at_rest:
+                self.state.note("Nothing is left to do, so the runtime has left. It starts again when it is needed.")
+            else:
+                self.state.note("The runtime has ended.", "warn")
         now = time.time()
         top = self.screen_stack[-1]
         for screen in (self.fleet_screen, top) if top.is_modal else (top,):
@@ -391,8 +408,14 @@ class ConsoleApp(RepaintingApp):
             return
         from tui.console.dialogs import AskLeave
 
-        live = sum(standing(run).rank in (2, 3, 5) for run in self.state.model.runs.values())
-        if not await self.push_screen_wait(AskLeave("Stop everything ?", lambda width: questions.leave(live, width))):
+        runs = self.state.model.runs.values()
+        live = sum(standing(run).rank in (2, 3, 5) for run in runs)
+        fresh = sum(run.begins_again and run.pid is not None for run in runs)
+        if self.screen is not self.fleet_screen:
+            return
+        if not await self.push_screen_wait(
+            AskLeave("Stop everything ?", lambda width: questions.leave(live, fresh, width))
+        ):
             return
         if await self.requests.one("stop_runtime", "", None, {"timeout_s": 10.0}):
             deadline = time.monotonic() + LEAVE_S

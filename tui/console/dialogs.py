@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,8 +18,15 @@ from tui.console.standing import BUDGET_WORDS, used_up
 from tui.console.widgets.painted import Painted
 from tui.plain import plain
 
+if TYPE_CHECKING:
+    from tui.console.app import ConsoleApp
+
 WIDEST = 84
 MARGIN = 6
+
+GUARD_S = 0.3
+"""So long after a dialog opened it hears nothing but escape: a key pressed before anybody could have read the question
+(a doubled key, the answer to the dialog before) was not meant for it.  A person needs longer than this to react."""
 
 
 LABEL_WIDTH = 15
@@ -57,6 +64,13 @@ class Dialog(ModalScreen[Any]):
         super().__init__()
         self._heading = title
         self._body = body
+        self._opened_at: float | None = None
+
+    def hears(self, key: str, now: float) -> bool:
+        """Whether a key (or a click, without a name) at `now`, monotonic, can be meant for this dialog."""
+        if self._opened_at is None:
+            return False
+        return key == "escape" or now - self._opened_at >= GUARD_S
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -69,6 +83,7 @@ class Dialog(ModalScreen[Any]):
         yield from ()
 
     def on_mount(self) -> None:
+        self._opened_at = cast("ConsoleApp", self.app).clock()
         self.paint()
 
     def on_resize(self) -> None:
@@ -188,12 +203,21 @@ class AskClose(Dialog):
     ]
 
 
+class AskAccept(Dialog):
+    """Never stop a run for a repetition again, or leave it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        choice("n", "no", "leave it", safe=True),
+        choice("y", "yes", "accept and resume"),
+    ]
+
+
 class AskFork(Dialog):
     """Begin a new run, or leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         choice("n", "no", "leave it", safe=True),
-        choice("f", "yes", "fork"),
+        choice("y", "yes", "fork"),
     ]
 
 
@@ -214,7 +238,7 @@ class AskDoubt(Dialog):
     SAFE = "leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         choice("l", "leave", "leave it", safe=True),
-        choice("d", "done", "it happened"),
+        choice("h", "done", "it happened"),
         choice("s", "retry", "it did not"),
         choice("x", "kill", "kill…"),
     ]
@@ -226,7 +250,7 @@ class AskSame(Dialog):
     SAFE = "leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         choice("l", "leave", "leave it", safe=True),
-        choice("d", "done", "the same"),
+        choice("h", "done", "the same"),
         choice("s", "retry", "another one"),
         choice("x", "kill", "kill…"),
     ]
@@ -331,6 +355,3 @@ class AskResume(Dialog):
         if limits:
             args["limits"] = limits
         self.dismiss(args)
-
-
-__all__ = ["Ask", "AskDoubt", "AskForce", "AskFork", "AskFreeze", "AskLeave", "AskMany", "AskNumber", "AskResume"]

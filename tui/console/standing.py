@@ -157,6 +157,20 @@ def exceeded(run: Run) -> dict[str, str]:
     return {name: str(figure) for name, figure in figures.items() if name in run.limits}
 
 
+def held_until(run: Run, now: float) -> str:
+    """What becomes of a held run that nobody resumes."""
+    if run.parks_at is not None:
+        return f"parks at {formats.moment(run.parks_at, now)} unless resumed"
+    if run.begins_again:
+        return f"stays held: no checkpoint, parking would lose {worked(run)}"
+    return "stays held until it is resumed"
+
+
+def worked(run: Run) -> str:
+    """What a run that begins again from nothing has to do once more, as a noun phrase."""
+    return f"{run.step} step{'' if run.step == 1 else 's'} of work" if run.step else "all its work"
+
+
 def used_up(run: Run) -> dict[str, float]:
     """The limits of its own that keep a run from going on, by budget."""
     now, told = run.rested_at or run.last_event_at, exceeded(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import time
 from collections import OrderedDict, deque
@@ -18,7 +19,7 @@ from tui.console.glances import Glances
 from tui.console.groups import waits_for
 from tui.console.recent import WINDOW_EVENTS, WINDOW_MOST, Looking, Recent
 from tui.console.telling import Story
-from tui.console.verdict import Verdict, judge
+from tui.console.verdict import Verdict, judge, unwatched
 
 WINDOWS_KEPT = 12
 RATE_WINDOW_S = 300.0
@@ -133,6 +134,12 @@ class State:
         """A run by its id."""
         return self.model.runs.get(name) if name else None
 
+    def command(self, text: str) -> str:
+        """`agentwatch …` as it works in any shell of this user: it names the home unless it is the one used anyway."""
+        root = self.home.root.absolute()
+        option = "" if root == Home.usual().root.absolute() else f" --home {shlex.quote(str(root))}"
+        return f"agentwatch {text}{option}"
+
     def window(self, name: str) -> Window:
         """The latest events of a run, as far as they are read."""
         return self.windows.get(name, EMPTY_WINDOW)
@@ -163,7 +170,13 @@ class State:
 
     def verdict(self, run: Run, now: float) -> Verdict:
         """The five answers about a run."""
-        return judge(run, self.window(run.run).recent, now)
+        said = judge(run, self.window(run.run).recent, now)
+        return said if self.runtime_alive else unwatched(said, run, now)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is left that a runtime would have to look after: it leaves then, and that is no alarm."""
+        return all(run.at_rest and not run.held for run in self.model.runs.values())
 
     def recent(self, name: str) -> Recent | None:
         """What a run's latest events amount to; None where they are not read yet."""

@@ -9,7 +9,7 @@ from store.records import Event, Run
 from store.states import Status, StopReason
 from tui.console import formats
 from tui.console.recent import Recent, look
-from tui.console.standing import BUDGET_WORDS, exceeded, spent, tightest, warned_of_standstill
+from tui.console.standing import BUDGET_WORDS, exceeded, held_until, spent, tightest, warned_of_standstill
 from tui.console.terminating import terminate
 
 QUIET_S = 300.0
@@ -62,6 +62,23 @@ def judge(run: Run, recent: Recent, now: float) -> Verdict:
         pause=_pause(run, now),
         resume=_resume(run, now),
         terminate=Answer(*terminate(run, recent, now)),
+    )
+
+
+def unwatched(said: Verdict, run: Run, now: float) -> Verdict:
+    """The answers about `run` while no runtime is there to see what it does: what was true of a live run may not be."""
+    if run.at_rest and run.pid is None:
+        return said
+    seen = f"No runtime is running, so nobody sees it: last sign of life {formats.ago(now - run.last_event_at)}."
+    if run.at_rest:
+        # Held or frozen: how it was left is known, what becomes of its process is not.
+        return said._replace(pause=Answer("UNKNOWN", seen)) if run.held else said
+    return Verdict(
+        stuck=Answer("UNKNOWN", seen),
+        progress=Answer("UNKNOWN", f"When it was last seen: {said.progress.figures or said.progress.word.lower()}"),
+        pause=Answer("n/a", "No runtime is there to pause it."),
+        resume=Answer("UNKNOWN", "A runtime takes it over if its process still lives."),
+        terminate=Answer("n/a", "No runtime is there to end it."),
     )
 
 
@@ -248,7 +265,7 @@ def _pause(run: Run, now: float) -> Answer:
     match run.status:
         case Status.PAUSED:
             depth = (
-                "held at its gate, its process waits"
+                f"held; {held_until(run, now)}"
                 if run.held
                 else "frozen: it lives in memory alone"
                 if run.frozen
@@ -283,7 +300,7 @@ def _pause_live(run: Run, now: float) -> Answer:
 
 def _kept(run: Run, now: float) -> str:
     if run.checkpoint is None:
-        return "No checkpoint yet: held it keeps its place, parked it would begin again."
+        return "No checkpoint yet: it stays held, and is never parked by itself."
     return f"Checkpoint of step {run.checkpoint.step}, {formats.span(now - run.checkpoint.at)} old."
 
 
@@ -390,4 +407,4 @@ def sentence(text: str) -> str:
     return head + ("" if text[-1] in ".!?…”" else ".")
 
 
-__all__ = ["QUESTIONS", "Answer", "Verdict", "judge", "observed", "sentence", "verdict"]
+__all__ = ["QUESTIONS", "Answer", "Verdict", "judge", "observed", "sentence", "unwatched", "verdict"]

@@ -146,3 +146,23 @@ def test_resume_starts_a_runtime_where_there_is_none(paused: Shell) -> None:
     (paused.folder / "enough").touch()
     paused.call("resume", "steady")
     paused.status("steady", "completed")
+
+
+def test_parking_what_has_no_checkpoint_asks_at_a_terminal_and_needs_yes_elsewhere(shell: Shell) -> None:
+    steady = (shell.folder / "steady.py").read_text()
+    (shell.folder / "fresh.py").write_text(steady.replace('run.checkpoint({"n": n})', "pass"))
+    shell.call("run", "--headless", "--timeout", "0.5s", "--", PYTHON, "fresh.py", code=3)
+    held = shell.until("fresh", lambda run: run["held"])
+    assert held["parks_at"] is None
+    assert "stays held: no checkpoint, parking would lose" in shell.call("show", "fresh").stdout.replace("\n", " ")
+
+    refused = shell.call("pause", "fresh", "--park", code=2)
+    assert "would begin again from step 1" in refused.stderr and "--yes" in refused.stderr
+    terminal = shell.terminal("pause", "fresh", "--park")
+    terminal.expect("End the process all the same")
+    terminal.sendline("n")
+    terminal.expect(pexpect.EOF)
+    assert shell.until("fresh", lambda run: run["status"] == "paused")["held"]
+
+    shell.call("pause", "fresh", "--park", "--yes")
+    shell.until("fresh", lambda run: run["parked"])

@@ -42,11 +42,21 @@ class Recorder(Supervisor):
         return Answer(len(self.asked), not self.refuses, self.refuses or "done", 0)
 
 
+class Hand:
+    """The monotonic time at which keys are pressed: it passes only when a test says so."""
+
+    at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
 class Console:
     """An open console and what a person could do with it."""
 
-    def __init__(self, app: ConsoleApp, pilot: Pilot[Any], supervisor: Recorder) -> None:
+    def __init__(self, app: ConsoleApp, pilot: Pilot[Any], supervisor: Recorder, hand: Hand) -> None:
         self.app, self.pilot, self.supervisor = app, pilot, supervisor
+        self.hand = hand
 
     @property
     def text(self) -> str:
@@ -61,6 +71,14 @@ class Console:
         return self.app.fleet_screen.table.selected
 
     async def press(self, *keys: str) -> None:
+        """Press keys one after another, each after what the one before brought was read."""
+        for key in keys:
+            self.hand.at += 1.0
+            await self.pilot.press(key)
+            await self.pilot.pause()
+
+    async def mash_on(self, *keys: str) -> None:
+        """Press keys at the moment of the one before."""
         for key in keys:
             await self.pilot.press(key)
             await self.pilot.pause()
@@ -109,12 +127,13 @@ def open_console(home: Home) -> Opener:
         home.create()
         lock = home.acquire() if alive else None
         supervisor = Recorder(home)
-        app = ConsoleApp(home, supervisor=supervisor, **({"ascii_only": False} | options))
+        hand = Hand()
+        app = ConsoleApp(home, supervisor=supervisor, clock=hand, **({"ascii_only": False} | options))
         try:
             # How full this machine's disk is must not be part of a golden text.
             with mock.patch("tui.console.state.free_share", lambda place: 0.31):
                 async with app.run_test(size=size) as pilot:
-                    yield Console(app, pilot, supervisor)
+                    yield Console(app, pilot, supervisor, hand)
         finally:
             if lock is not None:
                 import os

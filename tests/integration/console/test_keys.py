@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from store.events import Kind
+from store.home import Home
 from store.states import Status
 from tests.integration.console.conftest import Opener
 from tests.support.console_fleet import FleetMaker, working
@@ -111,13 +113,39 @@ async def test_no_answer_is_said(recorded: FleetMaker, open_console: Opener) -> 
         await console.sees("refused, The runtime has not answered")
 
 
-async def test_pause_again_parks_what_is_held(recorded: FleetMaker, open_console: Opener) -> None:
+async def test_pause_again_parks_what_is_held_after_a_question(recorded: FleetMaker, open_console: Opener) -> None:
     async with open_console(select="price-watch-01") as console:
         await console.sees("held at its gate")
         await console.press("p")
+        await console.sees("Park price-watch-01 9f0c12 ?")
+        assert console.asked == []
+        await console.press("y")
         await console.until(lambda: bool(console.asked))
 
         assert console.asked == [("pause", "9f0c12", None, {"park": True})]
+
+
+async def test_parking_what_would_begin_again_says_what_is_lost_and_tells_the_runtime_that_it_was_said(
+    maker: FleetMaker, open_console: Opener
+) -> None:
+    script = maker.script("1a2b3c", "fresh", "Has no checkpoint", 700)
+    script.start()
+    for number in range(1, 13):
+        script.step(number)
+    script.move(Status.PAUSING, "asked by mira")
+    script.move(Status.PAUSED, "at its gate", reason="USER_PAUSED", why="by mira", held=True)
+    maker.flush()
+    async with open_console(select="fresh") as console:
+        await console.sees("fresh 1a2b3c")
+        await console.press("p")
+        await console.sees("lost         12 steps of work", "begins again from")
+        await console.press("enter")
+        await console.until(lambda: "Park fresh" not in console.text)
+        assert console.asked == []
+        await console.press("p", "y")
+        await console.until(lambda: bool(console.asked))
+
+        assert console.asked == [("pause", "1a2b3c", None, {"park": True, "begin_again": True})]
 
 
 async def test_pause_again_while_it_waits_asks_whether_to_force(recorded: FleetMaker, open_console: Opener) -> None:
@@ -393,13 +421,20 @@ async def test_next_goes_through_what_needs_you(recorded: FleetMaker, open_conso
         assert seen == [DOUBT, LOOP, BUDGET, CRASHED, DOUBT]
 
 
-async def test_copy_sends_the_command_to_the_terminal(recorded: FleetMaker, open_console: Opener) -> None:
+async def test_what_is_copied_works_in_any_shell_as_it_names_the_home(
+    recorded: FleetMaker, open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_console() as console:
         await console.sees("ticket-mailer")
+        home = console.app.state.home
         await console.press("y")
-
         await console.sees(f"Copied: agentwatch show {DOUBT}")
-        assert console.app.clipboard == f"agentwatch show {DOUBT}"
+        words = shlex.split(console.app.clipboard)
+        assert words == ["agentwatch", "show", DOUBT, "--home", str(home.root.absolute())]
+
+        monkeypatch.setattr(Home, "usual", classmethod(lambda cls: home))
+        await console.press("w", "y")
+        await console.until(lambda: console.app.clipboard == f"agentwatch show {DOUBT}")
 
 
 async def test_help_lists_the_keys_of_the_screen_it_was_opened_from(recorded: FleetMaker, open_console: Opener) -> None:
@@ -622,7 +657,7 @@ async def test_a_fork_begins_from_the_picked_checkpoint_after_a_question(
 
         await console.press("f")
         await console.sees("Fork fix-flaky-ci")
-        await console.press("f")
+        await console.press("y")
         await console.until(lambda: bool(console.asked))
         [(kind, run, attempt, args)] = console.asked
         assert (kind, run, attempt, args["checkpoint"]) == ("fork", LOOP, None, 4)
@@ -634,7 +669,7 @@ async def test_why_forks_from_the_last_checkpoint(recorded: FleetMaker, open_con
         await console.sees("LOOP_DETECTED")
         await console.press("w", "f")
         await console.sees("from checkpoint 5 “5 of 6 fixed”")
-        await console.press("f")
+        await console.press("y")
         await console.until(lambda: bool(console.asked))
         assert console.asked[0][3]["checkpoint"] == 5
 
@@ -886,7 +921,7 @@ async def test_no_answer_of_a_dialog_is_hidden_in_a_small_terminal(recorded: Fle
     async with open_console(size=(50, 16)) as console:
         await console.sees("ticket-mailer")
         await console.press("d")
-        await console.sees("[ l  leave it ]", "d  it happened", "s  it did not", "x  kill…")
+        await console.sees("[ l  leave it ]", "h  it happened", "s  it did not", "x  kill…")
         await console.press("escape", "space", "space", "x")
         await console.sees("Type 2 to kill them:", "ticket-mailer 7d10be", "esc  keep them")
 
@@ -1025,3 +1060,112 @@ async def test_runs_that_were_pruned_leave_the_list(
         monkeypatch.setattr(console.app, "_seconds", GONE_AFTER_S - 1)
         await console.sees("3 need you")
         assert CRASHED not in console.text and LOOP in console.text
+
+
+# --- keys pressed faster than anybody reads
+
+
+OPENERS = [
+    ("crm-writer", ("x",), "Kill crm-writer"),
+    ("price-watch-01", ("p",), "Park price-watch-01"),
+    ("legacy-scraper", ("p",), "Pause legacy-scraper"),
+    ("ticket-mailer", ("d",), "did this happen"),
+    ("fix-flaky-ci", ("r",), "Resume fix-flaky-ci"),
+    ("fix-flaky-ci", ("w", "f"), "Fork fix-flaky-ci"),
+    ("fix-flaky-ci", ("w", "a"), "Accept this repetition"),
+    ("crm-writer", ("Q",), "Stop everything"),
+]
+EVERY_ANSWER = ("y", "n", "enter", "h", "s", "F", "u", "w", "x", "d", "p", "r", "f", "a", "Q", "1")
+
+
+@pytest.mark.parametrize(("agent", "keys", "title"), OPENERS, ids=lambda value: "".join(value)[:16])
+async def test_no_key_that_comes_before_a_dialog_could_be_read_answers_it(
+    agent: str, keys: tuple[str, ...], title: str, recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select=agent) as console:
+        await console.sees(agent, "need you")
+        await console.press(*keys)
+        await console.sees(title)
+        await console.mash_on(*EVERY_ANSWER)
+
+        await console.sees(title)
+        assert len([screen for screen in console.app.screen_stack if screen.is_modal]) == 1
+        assert console.asked == []
+        await console.press("escape")
+        await console.until(lambda: title not in console.text)
+
+
+@pytest.mark.parametrize(("agent", "keys", "title"), OPENERS, ids=lambda value: "".join(value)[:16])
+async def test_the_key_that_opened_a_dialog_never_answers_it(
+    agent: str, keys: tuple[str, ...], title: str, recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select=agent) as console:
+        await console.sees(agent, "need you")
+        await console.press(*keys)
+        await console.sees(title)
+        await console.press(keys[-1], keys[-1])
+
+        await console.sees(title)
+        assert console.asked == []
+
+
+async def test_keys_that_are_pressed_at_once_open_one_dialog(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        screen = console.app.fleet_screen
+        screen.action_kill()
+        screen.action_quit_all()
+        screen.action_kill()
+        await console.sees("Kill crm-writer")
+        await console.until_quiet()
+
+        assert len([one for one in console.app.screen_stack if one.is_modal]) == 1
+
+
+async def test_escape_closes_a_dialog_at_once(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="crm-writer") as console:
+        await console.sees("crm-writer 81b3fe")
+        await console.press("x")
+        await console.sees("Kill crm-writer")
+        await console.mash_on("escape")
+        await console.until(lambda: "Kill crm-writer" not in console.text)
+
+        assert console.asked == []
+
+
+async def test_accepting_a_repetition_asks_first(recorded: FleetMaker, open_console: Opener) -> None:
+    async with open_console(select="fix-flaky-ci") as console:
+        await console.sees("LOOP_DETECTED")
+        await console.press("w")
+        await console.sees("this repetition is fine")
+        await console.press("a")
+        await console.sees("Accept this repetition of fix-flaky-ci 3f9a1c?", "never stops the run again")
+        assert console.asked == []
+        await console.press("y")
+        await console.until(lambda: bool(console.asked))
+
+        [(kind, run, _, args)] = console.asked
+        assert (kind, run, list(args)) == ("resume", LOOP, ["accept"])
+
+
+# --- without a runtime
+
+
+async def test_a_runtime_that_left_because_nothing_is_left_to_do_is_no_alarm(
+    maker: FleetMaker, open_console: Opener
+) -> None:
+    script = maker.script("1a2b3c", "finished", "Is done", 700)
+    script.start()
+    script.move(Status.COMPLETED, "it said so", reason="COMPLETED")
+    maker.flush()
+    async with open_console(alive=False) as console:
+        await console.sees("finished", "runtime ○ left, nothing to do")
+        assert "not running" not in console.text
+
+
+async def test_nothing_is_said_of_now_about_a_live_run_while_no_runtime_watches(
+    recorded: FleetMaker, open_console: Opener
+) -> None:
+    async with open_console(select="crm-writer", alive=False) as console:
+        await console.sees("runtime ○ not running", "Stuck?        UNKNOWN", "No runtime is running, so nobody sees it")
+        await console.sees("When it was last seen:", "Safe pause?   n/a")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import time
 
 import psutil
@@ -403,3 +405,137 @@ async def test_a_crash_is_told_by_what_its_own_attempt_wrote(world: World) -> No
     assert (await world.ask("resume", run)).applied
     second = await world.until(run, lambda now: now.attempt == 2 and now.at_rest)
     assert (second.why, second.evidence["log_tail"]) == ("exit code 1", [])
+
+
+# --- what would begin again from nothing
+
+FRESH = COUNTER.replace("    raw.checkpoint(", "    0 and raw.checkpoint(")
+"""Works for long and commits no checkpoint."""
+
+FRESH_IN_ACTION = SLOW_ACTION.replace('raw.checkpoint("c0", {"begun": True})\n', "")
+
+
+async def left(world: World) -> None:
+    """Stop the runtime and wait until it is gone."""
+    await world.ask("stop_runtime", timeout_s=0.5)
+    deadline = time.monotonic() + 20
+    while world.home.runtime_alive():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_a_held_run_says_when_it_is_parked(world: World) -> None:
+    run = await world.start(COUNTER, policy="[pause]\nhold_s = 300\n")
+    await world.until(run, lambda now: now.step > 2)
+    before = time.time()
+    await world.ask("pause", run)
+    held = await world.rest(run)
+    assert held.parks_at is not None and before + 300 <= held.parks_at <= time.time() + 300
+
+
+async def test_a_held_run_without_a_checkpoint_is_never_parked_by_itself(world: World) -> None:
+    run = await world.start(FRESH, policy="[pause]\nhold_s = 0.2\n")
+    other = await world.start(COUNTER, policy="[pause]\nhold_s = 0.4\n", agent="other")
+    for one in (run, other):
+        await world.until(one, lambda now: now.step > 2)
+        await world.ask("pause", one)
+    await world.until(other, lambda now: now.parked)
+    held = await world.run(run)
+    assert (held.held, held.parks_at) == (True, None)
+    assert (await world.ask("resume", run)).applied
+    assert (await world.until(run, lambda now: now.step > held.step)).attempt == 1
+
+
+async def test_parking_what_has_no_checkpoint_is_refused_unless_that_is_known(world: World) -> None:
+    run = await world.start(FRESH)
+    await world.until(run, lambda now: now.step > 2)
+    assert "would begin again from nothing" in (await world.ask("pause", run, park=True)).message
+    assert (await world.run(run)).status is Status.RUNNING
+    await world.ask("pause", run)
+    await world.rest(run)
+    for args in ({"park": True}, {"force": True}):
+        answer = await world.ask("pause", run, **args)
+        assert not answer.applied and "--park --yes" in answer.message
+    assert (await world.run(run)).held
+    assert (await world.ask("pause", run, park=True, begin_again=True)).applied
+    await world.until(run, lambda now: now.parked)
+
+
+async def test_a_forced_pause_freezes_what_has_no_checkpoint(world: World) -> None:
+    run = await world.start(FRESH_IN_ACTION)
+    await world.file("acting")
+    await world.ask("pause", run)
+    answer = await world.ask("pause", run, force=True, attempt=1)
+    assert answer.applied and "frozen" in answer.message
+    frozen = await world.rest(run)
+    assert (frozen.frozen, frozen.status, frozen.pid is not None) == (True, Status.PAUSED, True)
+    world.touch("go")
+    assert (await world.ask("resume", run)).applied
+    done = await world.until(run, lambda now: now.status is Status.COMPLETED)
+    assert (done.attempt, world.lines("ledger")) == (1, ["sent"])
+
+
+FRESH_SDK = """
+import pathlib, sys, time
+import agentwatch
+
+HERE = pathlib.Path(sys.argv[1])
+
+@agentwatch.tool
+def send(n):
+    with (HERE / "ledger").open("a") as ledger:
+        ledger.write(f"{n}\\n")
+    (HERE / "acting").touch()
+    while n == 3 and not (HERE / "go").exists():
+        time.sleep(0.01)
+    return n
+
+with agentwatch.start() as run:
+    for n in range(1, 6):
+        with run.step(str(n)):
+            send(n)
+            if n == 2:
+                (HERE / "two").touch()
+                while not (HERE / "on").exists():
+                    time.sleep(0.01)
+"""
+"""With the SDK, and without a checkpoint; its third call lasts until it may end."""
+
+
+def fresh_sdk(world: World) -> tuple[str, ...]:
+    script = world.folder / "fresh.py"
+    script.write_text(FRESH_SDK, "utf-8")
+    return (sys.executable, str(script), str(world.folder))
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_the_runtime_freezes_what_has_no_checkpoint_before_it_leaves_and_the_next_lets_it_go_on(
+    paused: bool, world: World
+) -> None:
+    run = await world.start(argv=fresh_sdk(world))
+    await world.file("two")
+    if paused:
+        await world.ask("pause", run)
+        world.touch("on")
+        await world.rest(run)
+    await left(world)
+    frozen = await world.run(run)
+    assert (frozen.frozen, frozen.interrupted) == (True, not paused)
+    assert frozen.pid is not None and psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED
+    for name in ("on", "go"):
+        world.touch(name)
+    assert (await world.ask("resume", run)).applied
+    done = await world.until(run, lambda now: now.status is Status.COMPLETED)
+    assert (done.attempt, world.lines("ledger")) == (1, ["1", "2", "3", "4", "5"])
+
+
+async def test_an_action_that_the_runtime_froze_as_it_left_ends_under_the_next(world: World) -> None:
+    run = await world.start(argv=fresh_sdk(world))
+    world.touch("on")
+    await world.until(run, lambda now: now.step == 3 and len(now.in_flight) == 1)
+    await left(world)
+    assert (await world.run(run)).frozen
+    world.touch("go")
+    assert (await world.ask("resume", run)).applied
+    done = await world.until(run, lambda now: now.status is Status.COMPLETED)
+    assert (done.attempt, world.lines("ledger")) == (1, ["1", "2", "3", "4", "5"])

@@ -262,7 +262,7 @@ async def test_a_pause_taken_back_and_asked_again_still_freezes_a_silent_agent(w
 async def test_a_run_started_while_the_runtime_leaves_is_paused_too(world: World) -> None:
     first = await world.start(
         "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "raw = Raw()\nraw.begin('a', 'slow')\ntime.sleep(60)"
+        "raw = Raw()\nraw.checkpoint('c', {})\nraw.begin('a', 'slow')\ntime.sleep(60)"
     )
     await world.until(first, lambda now: bool(now.in_flight))
     await world.ask("stop_runtime", timeout_s=0.0)

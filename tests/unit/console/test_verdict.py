@@ -202,7 +202,11 @@ SITUATIONS = (
         a_run(Status.PAUSED, reason=StopReason.USER_PAUSED, why="by mira", held=True),
         advancing(),
         ("PAUSED", "PAUSED", "PAUSED", "YES", "NO"),
-        ("Paused by mira 1 m 00 s ago.", "held at its gate", "Goes on at step 12, where it waits"),
+        (
+            "Paused by mira 1 m 00 s ago.",
+            "stays held: no checkpoint, parking would lose 12 steps of work",
+            "Goes on at step 12, where it waits",
+        ),
     ),
     Situation(
         "paused by hand, parked",

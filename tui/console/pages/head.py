@@ -59,6 +59,8 @@ def _clock(now: float, width: int) -> str:
 
 def _runtime(state: State, width: int) -> Line:
     if not state.runtime_alive:
+        if state.at_rest:
+            return line(Span("runtime ○ left, nothing to do", "dim"))
         return line(Span("runtime ○ not running", "needs"))
     age = state.runtime_age_s
     if state.runtime_trouble:
@@ -157,7 +159,9 @@ def compact(state: State, now: float, width: int) -> Line:
         left.append(line(Span(f"{number} {_plainly(word, number)}", tone)))
     right = [line(Span(formats.clock(now), "dim"))]
     said = joined(left, "  ")
-    if not state.runtime_alive or state.runtime_trouble or (state.runtime_age_s or 0) > STALE_S:
+    if state.runtime_alive is False and state.at_rest:
+        right.insert(0, line(Span("○ at rest", "dim")))
+    elif not state.runtime_alive or state.runtime_trouble or (state.runtime_age_s or 0) > STALE_S:
         right.insert(0, _runtime(state, width))
     elif _lags(state):
         right.insert(0, _tail(state))

@@ -10,7 +10,7 @@ from tui.console.can import name
 from tui.console.doubts import Doubt
 from tui.console.lines import EMPTY, Line, Span, first, fit, line, wrap
 from tui.console.recent import Recent
-from tui.console.standing import BUDGET_WORDS, exceeded, spent, used_up
+from tui.console.standing import BUDGET_WORDS, exceeded, spent, used_up, worked
 from tui.console.telling import brief, call
 
 LABEL = 13
@@ -76,10 +76,32 @@ def pause_many(number: int, frozen: int, width: int) -> list[Line]:
 
 def park(runs: Sequence[Run], width: int) -> list[Line]:
     """Before the processes of paused runs are ended."""
+    if len(runs) == 1:
+        return _park_one(runs[0], width)
     lines = say("They are paused. Parking ends their processes; r begins each from its last checkpoint.", width)
-    if lost := sum(run.checkpoint is None for run in runs):
-        lines += say(f"{lost} of them have no checkpoint and would begin again from step 1.", width, "warn")
+    if lost := sum(run.begins_again for run in runs):
+        have = "has" if lost == 1 else "have"
+        lines += say(f"{lost} of them {have} no checkpoint and would begin again from step 1.", width, "needs")
     return lines
+
+
+def _park_one(run: Run, width: int) -> list[Line]:
+    lines = say("It is paused, and its process waits. Parking ends that process.", width)
+    lines.append(EMPTY)
+    if run.checkpoint is None:
+        lines += fact("lost", f"{worked(run)}: there is no checkpoint, so it begins again from step 1", width, "needs")
+    else:
+        lines += fact("kept", f"checkpoint {run.checkpoint.number} of step {run.checkpoint.step}", width)
+        lines += fact("done again", "work since that checkpoint", width)
+    return [*lines, *fact("not repeated", "actions that have ended: their results are on record", width)]
+
+
+def accept(run: Run, width: int) -> list[Line]:
+    """Before a repetition is accepted for the rest of a run."""
+    lines = fact("it stopped", str(run.evidence.get("summary") or run.why or run.reason), width)
+    lines += fact("from now on", "this repetition never stops the run again, however often it happens", width, "needs")
+    lines += fact("resumes", _where(run), width)
+    return [*lines, EMPTY, *say("This cannot be taken back. r resumes the run and keeps the rule.", width)]
 
 
 def fork(run: Run, ref: CheckpointRef, now: float, width: int) -> list[Line]:
@@ -169,9 +191,9 @@ def force(run: Run, actions: Sequence[Action], recent: Recent, now: float, width
     at = (
         f"what was thought since checkpoint {run.checkpoint.number}"
         if run.checkpoint
-        else "everything: there is no checkpoint"
+        else f"{worked(run)}: there is no checkpoint, so it begins again from step 1"
     )
-    lines += fact("done again", at, width)
+    lines += fact("done again" if run.checkpoint else "lost", at, width, "" if run.checkpoint else "needs")
     return [*lines, *fact("not repeated", "actions that have ended: their results are on record", width)]
 
 
@@ -281,10 +303,10 @@ def _arguments(args: Json, width: int) -> list[Line]:
 def _answers_to(asked: Doubt, others: int, width: int) -> list[Line]:
     rest = f"; {formats.plural(others, 'other question')} of this run waits too" if others else ""
     if asked.why:
-        lines = _choice("d", "The same", "it happened before: give it the recorded result", width)
+        lines = _choice("h", "The same", "it happened before: give it the recorded result", width)
         lines += _choice("s", "Another one", "do it now", width)
     else:
-        lines = _choice("d", "It happened", "record it as done and go on after it", width)
+        lines = _choice("h", "It happened", "record it as done and go on after it", width)
         lines += _choice("s", "It did not", "do it now, then go on", width)
     lines += _choice("l", "Leave it", f"the run stays as it is{rest}", width)
     return [*lines, *_choice("x", "Kill the run…", "the doubt stays in its history", width)]
@@ -301,11 +323,14 @@ def _choice(key: str, label: str, text: str, width: int) -> list[Line]:
     return [(*(head if y == 0 else (Span(" " * 22),)), Span(row)) for y, row in enumerate(rows)]
 
 
-def leave(live: int, width: int) -> list[Line]:
-    """Before everything is paused and the runtime stopped."""
+def leave(live: int, fresh: int, width: int) -> list[Line]:
+    """Before everything is paused and the runtime stopped; `fresh` runs have a process and no checkpoint."""
     lines = say(
         f"This pauses {formats.plural(live, 'live run')}, then ends the runtime, then closes the console.", width
     )
     lines += [EMPTY, *fact("kept", "every run with its last checkpoint; r brings each of them back", width)]
+    if fresh:
+        said = f"{formats.plural(fresh, 'run')} without a checkpoint: in memory only, lost if the machine restarts"
+        lines += fact("frozen", said, width, "needs")
     lines += fact("in doubt", "actions that do not end within 10 s: you will be asked about them", width)
     return [*lines, EMPTY, *say("q alone closes the console and lets the agents go on.", width)]

@@ -50,7 +50,7 @@ def banner(state: State, now: float, width: int) -> list[Line]:
     if state.runtime_trouble:
         said = f"The runtime cannot write its record: {state.runtime_trouble}"
         return [line("  ", Span(row, "needs")) for row in wrap(said, width - 4)[:2]]
-    if not state.runtime_alive and state.model.runs:
+    if not state.runtime_alive and not state.at_rest:
         live = sum(standing(run).rank in (2, 3, 5, 6) for run in state.model.runs.values())
         said = "The runtime is not running. R starts it."
         if live:

@@ -373,7 +373,7 @@ class FleetScreen(FilteringScreen):
         if said or run is None:
             self.state.note(said, "warn")
         else:
-            command = f"agentwatch show {run.run}"
+            command = self.state.command(f"show {run.run}")
             self.app.copy_to_clipboard(command)
             self.state.note(f"Copied: {command}")
         self.paint_frame()

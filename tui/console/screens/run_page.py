@@ -116,7 +116,7 @@ class RunScreen(ConsoleScreen):
         self.app.pop_screen()
 
     def action_copy(self) -> None:
-        command = f"agentwatch show {self.run_id}"
+        command = self.state.command(f"show {self.run_id}")
         self.app.copy_to_clipboard(command)
         self.state.note(f"Copied: {command}")
         self.paint_frame()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
+from textual import work
 from textual.binding import BindingType
 
 from store.records import Run
+from tui.console import dialogs
+from tui.console.can import name
 from tui.console.lines import Line
+from tui.console.pages import questions
 from tui.console.pages.why import why_page
 from tui.console.screens.base import key
 from tui.console.screens.run_page import RunScreen
@@ -20,7 +25,7 @@ class WhyScreen(RunScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("d", "doubt", "answer…", "Answer whether an action in doubt happened"),
         key("r", "resume", "resume…", "Let it go on: with a note, from a checkpoint, with more budget"),
-        key("a", "accept", "accept", "Resume, and never stop this run for this repetition again"),
+        key("a", "accept", "accept…", "Resume, and never stop this run for this repetition again; asks first"),
         key("tab", "other_pair", "compare others", "Compare other calls of the evidence", show=False),
         key("shift+tab", "other_pair(-1)", "compare others", "Back to the pair before", show=False),
         key("p", "pause", "pause", "Pause at the next safe point"),
@@ -51,11 +56,17 @@ class WhyScreen(RunScreen):
         runs = self.willing("accept")
         signature = _signature(self, runs[0]) if runs else ""
         if signature:
-            self.send("resume", runs[0], accept=signature)
+            self._accept(runs[0], signature)
         elif runs:
             # Resumed without it, the run would be stopped for the same again.
             self.state.note("What the rule called this repetition is not read yet: press a once more, or r.", "warn")
             self.paint_frame()
+
+    @work
+    async def _accept(self, run: Run, signature: str) -> None:
+        dialog = dialogs.AskAccept(f"Accept this repetition of {name(run)}?", partial(questions.accept, run))
+        if await self.ask(dialog):
+            self.send("resume", run, accept=signature)
 
 
 def _signature(screen: WhyScreen, run: Run) -> str:
