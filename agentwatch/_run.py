@@ -6,6 +6,7 @@ from agentwatch import _given, _wire
 from agentwatch._errors import Replayed, Stopped, ToolFailed
 from agentwatch._failure import describe
 from agentwatch._gate import Call, Traits, stopped
+from agentwatch._unfinished import unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Action:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if error is None:
+            self._check_finished(block=True)
         if self._call is None:
             return False
         if error is None:
@@ -99,6 +102,8 @@ class Action:
         return False
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if error is None:
+            self._check_finished(block=False)
         if self._call is None:
             return False
         if error is None:
@@ -109,6 +114,14 @@ class Action:
         else:
             self._call.interrupted(error, block=False)
         return False
+
+    def _check_finished(self, *, block: bool) -> None:
+        """Raises `TypeError` for a result that is still to come."""
+        if unfinished(self.result):
+            error = TypeError(f"the result of {self._tool} has not finished: await it, or iterate it, within the block")
+            if self._call is not None:
+                self._call.interrupted(error, block=block)
+            raise error
 
     def _failed(self, error: Exception) -> bool:
         """Whether the exception is dealt with: a person said that the action happened."""

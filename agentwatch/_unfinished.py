@@ -46,6 +46,16 @@ def follow(call: Call, result: Any, again: Callable[[], Any], *, block: bool = T
     return result
 
 
+def unfinished(result: Any) -> bool:
+    """Whether it is something that has yet to be awaited, or iterated."""
+    kind = type(result)
+    if kind in _PLAIN:
+        return False
+    if _form_of_future(kind):
+        return not result.done()
+    return hasattr(kind, "__await__") or kind.__name__ in ("generator", "async_generator")
+
+
 def in_form(form: str, result: Any) -> Any:
     """A result on record as the function gave it: a value, or what gives it when it is awaited."""
     if form == "awaitable":

@@ -213,3 +213,17 @@ def test_a_signal_handler_may_take_a_checkpoint_while_its_thread_waits_at_the_ga
         assert act() == "done"
         signal.signal(signal.SIGUSR1, before)
     assert runtime.of("checkpoint")[0]["state"] == {"late": True}
+
+
+def test_a_block_is_no_success_while_its_result_is_still_to_come(runtime: FakeRuntime) -> None:
+    numbers = (n for n in (1, 2))
+
+    with (
+        agentwatch.start() as run,
+        pytest.raises(TypeError, match="the result of count has not finished"),
+        run.action("count") as action,
+    ):
+        action.result = numbers
+
+    runtime.wait_for(lambda: runtime.of("action.end"))
+    assert [(end["ok"], end["error"]["answered"]) for end in runtime.of("action.end")] == [(False, False)]
