@@ -146,3 +146,20 @@ def test_what_a_command_leaves_behind_is_ended_with_it(shell: Shell) -> None:
         while psutil.Process(left).status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_what_is_on_record_for_a_key_answers_every_call_with_it(shell: Shell) -> None:
+    (shell.folder / "paying.py").write_text(
+        "import agentwatch\n"
+        "@agentwatch.tool(key='order-{n}')\n"
+        "def pay(n, amount): return f'paid {amount}'\n"
+        "with agentwatch.start(goal='Pay') as run:\n"
+        "    if run.attempt == 1:\n"
+        "        pay(1, 5)\n"
+        "        raise RuntimeError('the model was cut off')\n"
+        "    print(pay(1, 6), flush=True)\n"
+    )
+    shell.call("run", "--headless", "--", sys.executable, "paying.py", code=3)
+    shell.call("resume", "paying")
+    shell.status("paying", "completed")
+    assert "paid 5" in shell.call("log", "paying").stdout
