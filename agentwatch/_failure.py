@@ -17,21 +17,76 @@ _NEVER_ARRIVED = frozenset({errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUN
 _THROTTLED = 429
 _LOST = frozenset(
     {
-        "CancelledError",
-        "RemoteDisconnected",
-        "IncompleteRead",
-        "ReadTimeout",
-        "ReadError",
-        "SMTPServerDisconnected",
-        "ServerDisconnectedError",
-        "Stopped",
+        "agentwatch.Stopped",
+        "asyncio.CancelledError",
+        "concurrent.CancelledError",
+        "trio.Cancelled",
+        "http.RemoteDisconnected",
+        "http.IncompleteRead",
+        "smtplib.SMTPServerDisconnected",
+        "aiosmtplib.SMTPServerDisconnected",
+        "httpx.ReadTimeout",
+        "httpx.WriteTimeout",
+        "httpx.ReadError",
+        "httpx.WriteError",
+        "httpx.RemoteProtocolError",
+        "httpcore.ReadTimeout",
+        "httpcore.WriteTimeout",
+        "httpcore.ReadError",
+        "httpcore.WriteError",
+        "httpcore.RemoteProtocolError",
+        "aiohttp.ServerDisconnectedError",
+        "aiohttp.ServerTimeoutError",
+        "aiohttp.ClientOSError",
+        "aiohttp.ClientPayloadError",
+        "urllib3.ReadTimeoutError",
+        "urllib3.ProtocolError",
+        "urllib3.IncompleteRead",
+        "requests.ReadTimeout",
+        "requests.ChunkedEncodingError",
+        "openai.APITimeoutError",
+        "openai.APIConnectionError",
+        "anthropic.APITimeoutError",
+        "anthropic.APIConnectionError",
+        "botocore.ReadTimeoutError",
+        "botocore.ConnectionClosedError",
+        "pymongo.AutoReconnect",
+        "pymongo.NetworkTimeout",
+        "redis.TimeoutError",
+        "websockets.ConnectionClosedError",
     }
 )
+"""Outermost package and class: after these nobody knows whether it happened."""
+_NEVER_SENT = frozenset(
+    {
+        "socket.gaierror",
+        "httpx.ConnectError",
+        "httpx.ConnectTimeout",
+        "httpx.PoolTimeout",
+        "httpcore.ConnectError",
+        "httpcore.ConnectTimeout",
+        "httpcore.PoolTimeout",
+        "aiohttp.ClientConnectorError",
+        "aiohttp.ClientConnectorDNSError",
+        "urllib3.NewConnectionError",
+        "urllib3.NameResolutionError",
+        "urllib3.ConnectTimeoutError",
+        "requests.ConnectTimeout",
+        "botocore.EndpointConnectionError",
+        "botocore.ConnectTimeoutError",
+    }
+)
+"""Outermost package and class: no connection came about."""
+_MOST_CLASSES = 24
+_LONGEST_WAIT_S = 86_400.0
 _DEEPEST = 8
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """The `error` of an `action.end`: {type, message, happened?, answered?, status?, retry_after_s?}."""
+    """The `error` of an `action.end`.
+
+    {type, message, classes, errno?, status?, code?, happened?, answered?, retry_after_s?}.
+    """
     told: dict[str, Any] = {"type": text(type(error).__name__, 200), "message": text(_message(error))}
     try:
         return {**told, **_judged(error)}
@@ -41,11 +96,17 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def _judged(error: BaseException) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    status, after = _status(error), None
+    told: dict[str, Any] = {"classes": _classes(error)}
+    for seen in _layers(error):
+        if isinstance(seen, OSError) and isinstance(seen.errno, int):
+            told["errno"] = seen.errno
+            break
+    status, after = _status(error), _retry_after(error)
     if status is not None:
         told["status"] = status
-        after = _retry_after(error)
+    code = _code(error)
+    if code:
+        told["code"] = text(code, 200)
     if after is not None:
         told["retry_after_s"] = after
     said = look(error, "happened")
@@ -68,8 +129,8 @@ def _never_arrived(error: BaseException) -> bool:
     """Whether the connection was refused or had nowhere to go."""
     return any(
         isinstance(seen, ConnectionRefusedError)
-        or type(seen).__name__ == "gaierror"
         or (isinstance(seen, OSError) and seen.errno in _NEVER_ARRIVED)
+        or not _NEVER_SENT.isdisjoint(_names(seen))
         for seen in _layers(error)
     )
 
@@ -78,9 +139,25 @@ def _no_answer(error: BaseException) -> bool:
     """Whether it was cancelled, timed out or lost its connection, so that nobody knows whether it happened."""
     return not isinstance(error, Exception) or any(
         isinstance(seen, (TimeoutError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError))
-        or type(seen).__name__ in _LOST
+        or not _LOST.isdisjoint(_names(seen))
         for seen in _layers(error)
     )
+
+
+def _classes(error: BaseException) -> list[str]:
+    """Full names of the classes of the exception and of what it wraps, without those that say nothing."""
+    found: list[str] = []
+    for seen in _layers(error):
+        for kind in type(seen).__mro__:
+            name = text(f"{kind.__module__}.{kind.__qualname__}", 200)
+            if kind not in (object, BaseException, Exception) and name not in found:
+                found.append(name)
+    return found[:_MOST_CLASSES]
+
+
+def _names(error: BaseException) -> list[str]:
+    """Outermost package and name of each of its classes: libraries move their classes between modules."""
+    return [f"{str(kind.__module__).partition('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(error).__mro__]
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:
@@ -99,8 +176,7 @@ def _layers(error: BaseException) -> Iterator[BaseException]:
 
 def _wrapped(error: BaseException) -> BaseException | None:
     args = look(error, "args")
-    first = args[0] if isinstance(args, tuple) and args else None
-    for inner in (error.__cause__, look(error, "reason"), first):
+    for inner in (error.__cause__, look(error, "reason"), *(args[:4] if isinstance(args, tuple) else ())):
         if isinstance(inner, BaseException):
             return inner
     return None
@@ -109,6 +185,12 @@ def _wrapped(error: BaseException) -> BaseException | None:
 def _status(error: BaseException) -> int | None:
     """The HTTP status, as urllib (`code`), aiohttp (`status`), httpx and requests (`response.status_code`) tell it."""
     response = look(error, "response")
+    if isinstance(response, dict):
+        metadata = response.get("ResponseMetadata")
+        response = None
+        found = metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None
+        if isinstance(found, int) and 100 <= found <= 599:
+            return int(found)
     for owner, name in ((error, "status_code"), (error, "status"), (response, "status_code"), (error, "code")):
         found = look(owner, name)
         if isinstance(found, int) and 100 <= found <= 599 and not isinstance(error, SystemExit):
@@ -116,10 +198,59 @@ def _status(error: BaseException) -> int | None:
     return None
 
 
+def _code(error: BaseException) -> str:
+    """What the dependency calls the failure: botocore's `response["Error"]["Code"]`, gRPC's `code()`, or a `code`."""
+    response = look(error, "response")
+    if isinstance(response, dict) and isinstance(response.get("Error"), dict):
+        return str(response["Error"].get("Code") or "")
+    if any(str(kind.__module__).partition(".")[0] == "grpc" for kind in type(error).__mro__):
+        code = error.code() if callable(getattr(error, "code", None)) else None  # type: ignore[attr-defined]
+        return str(getattr(code, "name", ""))
+    code = look(error, "code")
+    return code if isinstance(code, str) else ""
+
+
 def _retry_after(error: BaseException) -> float | None:
-    headers = look(error, "headers") or look(look(error, "response"), "headers")
-    try:
-        seconds = float(headers.get("Retry-After")) if headers is not None else -1.0
-    except (AttributeError, TypeError, ValueError):
+    """Seconds after which the dependency wants to be asked again.
+
+    `Retry-After` (RFC 9110, 10.2.3), or the milliseconds that OpenAI and Azure send.
+    """
+    response = look(error, "response")
+    headers = look(error, "headers") or look(response, "headers")
+    if headers is None and isinstance(response, dict):
+        metadata = response.get("ResponseMetadata")
+        headers = metadata.get("HTTPHeaders") if isinstance(metadata, dict) else None
+    if headers is None:
         return None
-    return seconds if 0 <= seconds <= 86_400 else None
+    try:
+        given = {str(name).lower(): str(value) for name, value in list(headers.items())[:200]}
+    except Exception:
+        return None
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        ms = _number(given.get(name))
+        if ms is not None:
+            return min(ms / 1000.0, _LONGEST_WAIT_S)
+    said = given.get("retry-after")
+    seconds = _number(said)
+    if seconds is None and said:
+        seconds = _until(said)
+    return None if seconds is None else min(seconds, _LONGEST_WAIT_S)
+
+
+def _number(said: str | None) -> float | None:
+    try:
+        value = float(said) if said is not None else -1.0
+    except ValueError:
+        return None
+    return value if value >= 0 else None  # NaN is not.
+
+
+def _until(date: str) -> float | None:
+    """Seconds until an HTTP date; 0 for one that is past."""
+    import time
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None

@@ -11,7 +11,8 @@ from runtime import wire
 from runtime.core import Core
 from runtime.live import LiveRun, Tries, remember
 from runtime.policy.dependency import dependency_of
-from runtime.policy.retry import Again, Bucket, Over, fault_of, rule_retry
+from runtime.policy.fault import fault_of
+from runtime.policy.retry import Again, Bucket, Over, rule_retry
 from store.records import Action, Json
 from store.states import StopReason
 

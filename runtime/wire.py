@@ -43,6 +43,12 @@ class Failure(msgspec.Struct, frozen=True):
     """As the dependency asked."""
     answered: bool | None = None
     """False if no answer came (timeout, cancellation, connection lost), so that nobody knows whether it happened."""
+    errno: int | None = None
+    """Of the system."""
+    classes: list[str] | None = None
+    """Full names of the classes of the exception and of what it wraps."""
+    code: str | None = None
+    """What the dependency itself calls the failure."""
 
 
 class Frame(msgspec.Struct, frozen=True, tag_field="t"):

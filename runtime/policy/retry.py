@@ -3,59 +3,16 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
 import msgspec
 
 from runtime.policy.config import Retry
+from runtime.policy.fault import Fault, fault_of, proves_unhappened
 from store.records import Json
 
-
-class Fault(StrEnum):
-    """Whose failure it was, as far as its words tell."""
-
-    THROTTLED = "throttled"
-    """The dependency has too much to do; what was asked did not happen."""
-    REFUSED = "refused"
-    """No connection came about; what was asked did not happen."""
-    TRANSIENT = "transient"
-    """The dependency failed or did not answer; what was asked may have happened."""
-    OURS = "ours"
-    """The call itself was wrong, or nothing shows that the dependency failed."""
-
-    @property
-    def of_the_dependency(self) -> bool:
-        """Counts for the dependency's breaker."""
-        return self is not Fault.OURS
-
-
-_WORDS = (
-    (Fault.THROTTLED, r"\b429\b|too many requests|rate.?limit|throttl|quota exceeded|overloaded|slow down"),
-    (
-        Fault.REFUSED,
-        r"connection ?refused|connect(?:ion)? ?error|econnrefused|name or service not known|name resolution"
-        r"|getaddrinfo|no route to host|network is unreachable|failed to establish a new connection|enotfound|gaierror",
-    ),
-    (
-        Fault.TRANSIENT,
-        r"\b50[0234]\b|internal server error|bad gateway|service unavailable|gateway time-?out|timed? ?out|timeout"
-        r"|connection ?(?:reset|aborted|closed|lost)|econnreset|etimedout|broken ?pipe|remote ?(?:end )?disconnected"
-        r"|temporarily unavailable|server disconnected|incomplete ?read",
-    ),
+_RETRY_AFTER = re.compile(
+    r"retry[- _]?after(?:_s|_seconds|([-_ ]?ms))?\W{1,4}(\d{1,9}(?:\.\d{1,6})?)\s{0,3}(ms\b)?", re.IGNORECASE
 )
-_FAULTS = tuple((fault, re.compile(words, re.IGNORECASE)) for fault, words in _WORDS)
-_STATUS = {429: Fault.THROTTLED, 408: Fault.TRANSIENT} | dict.fromkeys(range(500, 600), Fault.TRANSIENT)
-_RETRY_AFTER = re.compile(r"retry[- _]?after(?:_s|_seconds)?\W{1,4}(\d{1,6}(?:\.\d+)?)(?!\s*ms)", re.IGNORECASE)
-
-
-def fault_of(error: Json) -> Fault:
-    """Return whose failure an action's `error` {type, message, status?} is."""
-    body = error if isinstance(error, dict) else {"message": str(error)}
-    status = body.get("status")
-    if isinstance(status, int) and not isinstance(status, bool):
-        return _STATUS.get(status, Fault.OURS)
-    text = f"{body.get('type') or ''} {body.get('message') or ''}"[:4000]
-    return next((fault for fault, words in _FAULTS if words.search(text)), Fault.OURS)
 
 
 def retry_after_s(error: Json) -> float | None:
@@ -65,14 +22,9 @@ def retry_after_s(error: Json) -> float | None:
     if isinstance(named, int | float) and not isinstance(named, bool) and 0 <= named < 10**6:
         return float(named)
     found = _RETRY_AFTER.search(str(body.get("message") or "")[:4000])
-    return float(found[1]) if found else None
-
-
-def proves_unhappened(error: Json) -> bool:
-    """Whether a failure shows that what was asked did not happen, so that asking again does nothing twice."""
-    if isinstance(error, dict) and error.get("happened") is not None:
-        return error["happened"] is False
-    return fault_of(error) in (Fault.THROTTLED, Fault.REFUSED)
+    if found is None:
+        return None
+    return float(found[2]) / (1000.0 if found[1] or found[3] else 1.0)
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -137,6 +89,8 @@ def rule_retry(
     A hidden failure must not come here: it is never tried again.
     """
     fault = fault_of(error)
+    if fault is Fault.OURS and isinstance(error, dict) and error.get("happened") is False and "status" not in error:
+        fault = Fault.TRANSIENT  # The tool says that it may be tried again; of its dependency it says nothing.
     if fault is Fault.OURS:
         return Over("Trying the same again will not help: nothing shows that its dependency failed.", False)
     if not idempotent and not proves_unhappened(error):

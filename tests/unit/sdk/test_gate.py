@@ -105,7 +105,7 @@ def test_a_failed_call_raises_its_own_exception_when_it_is_not_to_be_tried_again
 
     (end,) = runtime.of("action.end")
     assert end["ok"] is False
-    assert end["error"] == {"type": "ValueError", "message": "no such ticket"}
+    assert end["error"] == {"type": "ValueError", "message": "no such ticket", "classes": ["builtins.ValueError"]}
 
 
 def test_a_failed_call_is_tried_again_when_the_runtime_says_so(runtime: FakeRuntime) -> None:

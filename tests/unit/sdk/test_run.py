@@ -41,7 +41,8 @@ def test_a_step_waits_for_its_verdict_and_tells_how_it_ended(runtime: FakeRuntim
 
     good, bad = runtime.wait_for(lambda: runtime.of("step.end"))
     assert (good["n"], good["ok"]) == (1, True)
-    assert (bad["n"], bad["ok"], bad["error"]) == (2, False, {"type": "ValueError", "message": "bad luck"})
+    assert (bad["n"], bad["ok"]) == (2, False)
+    assert bad["error"] == {"type": "ValueError", "message": "bad luck", "classes": ["builtins.ValueError"]}
 
 
 def test_advice_comes_with_a_verdict(runtime: FakeRuntime) -> None:
