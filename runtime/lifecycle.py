@@ -21,6 +21,7 @@ from runtime.policy.judge import Judge
 from runtime.policy.load import load
 from runtime.policy.ruling import Level, Ruling
 from runtime.process import Process, boot_id, spawn
+from runtime.sdk_path import with_sdk
 from store.events import Kind
 from store.journal import Attempt
 from store.launch import Launch, read_launch
@@ -158,7 +159,8 @@ class Lifecycle:
 
     def _environment(self, live: LiveRun, attempt: int, token: str) -> dict[str, str]:
         home = self._core.home
-        return live.launch.env | {
+        launch = live.launch
+        return (with_sdk(launch.env) if launch.sdk_path else launch.env) | {
             "AGENTWATCH_SOCKET": str(home.socket),
             "AGENTWATCH_RUN": live.run,
             "AGENTWATCH_ATTEMPT": str(attempt),

@@ -36,6 +36,8 @@ class Launch(msgspec.Struct, frozen=True):
     policy: PolicySource = PolicySource()
     umask: int = 0o022
     """Of whoever asked for the run: the files that an agent writes are its user's business."""
+    sdk_path: bool = True
+    """Whether PYTHONPATH ends with the SDK of the installation that starts the attempt."""
 
 
 def write_launch(home: Home, launch: Launch) -> None:

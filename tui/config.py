@@ -18,7 +18,7 @@ from store.texts import decoded
 
 FILE_NAME = "agentwatch.toml"
 SECTIONS = ("agents", "policy", "policies")
-AGENT_KEYS = ("command", "goal", "cwd", "env", "env_file", "policy", "restart", "count")
+AGENT_KEYS = ("command", "goal", "cwd", "env", "env_file", "policy", "restart", "count", "sdk_path")
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f-][^\s\x00-\x1f\x7f-\x9f]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -45,6 +45,8 @@ class Agent(msgspec.Struct, frozen=True):
     """NAME of `[policies.NAME.RULE]`."""
     restart: int = 0
     count: int = 1
+    sdk_path: bool = True
+    """Whether the agent can import the SDK, though its Python does not have it."""
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -169,6 +171,7 @@ class _Checker:
             policy=self.text_value(name, section, "policy"),
             restart=self.whole_number(name, section, "restart", least=0, default=0),
             count=self.whole_number(name, section, "count", least=1, default=1),
+            sdk_path=self.yes_or_no(name, section, "sdk_path", default=True),
         )
         if agent.cwd is not None and self.looked_at(name) and not agent.cwd.is_dir():
             self.mistake((*at, "cwd"), f"cwd of agent {name}: there is no folder {agent.cwd}.")
@@ -216,6 +219,13 @@ class _Checker:
         shown = value if isinstance(value, int | float) and not isinstance(value, bool) else toml_type(value)
         said = f"{key} of agent {name} must be a whole number, {least} or more, not {shown}."
         self.mistake(("agents", name, key), said)
+        return default
+
+    def yes_or_no(self, name: str, section: dict[str, Json], key: str, *, default: bool) -> bool:
+        value = section.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self.mistake(("agents", name, key), f"{key} of agent {name} must be true or false, not {toml_type(value)}.")
         return default
 
     def env(self, name: str, section: dict[str, Json]) -> dict[str, str]:

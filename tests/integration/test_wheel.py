@@ -37,6 +37,7 @@ def test_only_one_name_lands_in_site_packages(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"agentwatch"}
     for needed in (
         "agentwatch/py.typed",
+        "agentwatch/_path/agentwatch/__init__.py",
         "agentwatch/_app/store/migrations/journal/0001_first.sql",
         "agentwatch/_app/demo_agents/agentwatch.toml",
         "agentwatch/_app/runtime/policy/judge.py",
@@ -62,8 +63,10 @@ def test_the_installed_command_runs_an_agent_beside_modules_with_our_names(
     agent = "import agentwatch\nwith agentwatch.start() as run:\n    run.progress('done', done=1, of=1)"
     (work / "agent.py").write_text(agent, "utf-8")
     command = [str(python), "-P", "-m", "agentwatch", "--home", str(home.root)]
+    venv.create(tmp_path / "bare", with_pip=False)
+    bare = tmp_path / "bare" / "bin" / "python"
     done = subprocess.run(
-        [*command, "run", "--headless", "--", str(python), "-P", "agent.py"],
+        [*command, "run", "--headless", "--", str(bare), "-P", "agent.py"],
         cwd=work, env=env, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     stopped = subprocess.run([*command, "stop"], cwd=work, env=env, capture_output=True, text=True, timeout=60)

@@ -51,6 +51,7 @@ class Finding(msgspec.Struct, frozen=True):
 def of_machine() -> Iterator[Finding]:
     """Python, SQLite, and what the system lets a runtime do."""
     yield Finding("agentwatch", Grade.GOOD, f"{agentwatch.__version__}, in {Path(str(agentwatch.__file__)).parent}")
+    yield from _other_module(Path.cwd())
     yield Finding("python", Grade.GOOD, f"{platform.python_version()} on {platform.system()} {platform.release()}")
     version = health.sqlite_version()
     name = ".".join(map(str, version))
@@ -64,6 +65,15 @@ def of_machine() -> Iterator[Finding]:
         yield Finding("sqlite", Grade.GOOD, name)
     yield _subreaper()
     yield _pidfd()
+
+
+def _other_module(folder: Path) -> Iterator[Finding]:
+    """A module of the folder that agents started there would take for the SDK."""
+    own = Path(str(agentwatch.__file__)).resolve().parent
+    for path in (folder / "agentwatch.py", folder / "agentwatch" / "__init__.py"):
+        if path.is_file() and path.resolve().parent != own:
+            said = f"{path} is another module of that name: agents started here import it, not the SDK. Rename it."
+            yield Finding("import agentwatch", Grade.BAD, said)
 
 
 def _subreaper() -> Finding:

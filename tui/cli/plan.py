@@ -136,6 +136,7 @@ def _launch(agent: config.Agent, wish: Wish, known: config.Config | None, cwd: P
         restart=agent.restart,
         policy=policy,
         umask=_umask(),
+        sdk_path=agent.sdk_path,
     )
 
 
