@@ -133,6 +133,13 @@ def test_marking_a_group_marks_the_rest_of_it_then_unmarks_all() -> None:
     assert fleet.marks == set()
 
 
+def test_without_a_runtime_nothing_is_claimed_of_live_runs() -> None:
+    runs = [a_run(f"live{n}", step=3, sdk=True, pid=1, last_event_at=99.0) for n in range(2)]
+
+    assert together(runs, 100.0).stuck.word == "NO"
+    assert together(runs, 100.0, watched=False).stuck.word == "UNKNOWN"
+
+
 def test_answers_for_many_name_the_worst_word_how_many_and_a_case() -> None:
     runs = [a_run("live1", step=3, sdk=True, pid=1, last_event_at=99.0), crashed("dead01"), crashed("dead02")]
 

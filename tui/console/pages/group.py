@@ -16,7 +16,7 @@ from tui.console.pages.fleet_row import quiet, task
 from tui.console.pages.group_row import counts
 from tui.console.recent import Recent
 from tui.console.standing import glyph, standing, why
-from tui.console.verdict import QUESTIONS, Answer, Verdict, judge
+from tui.console.verdict import QUESTIONS, Answer, Verdict, judge, unwatched
 
 
 def group_detail(
@@ -27,14 +27,21 @@ def group_detail(
     now: float,
     width: int,
     height: int,
+    *,
+    watched: bool = True,
 ) -> list[Line]:
-    """At most `height` lines about a group; `events` are what became of its breaker lately."""
+    """At most `height` lines about a group; `events` are what became of its breaker lately.
+
+    `watched` says whether a runtime is there to see what its runs do.
+    """
     fold = line(Span("enter unfolds them" if group.folded else "enter folds them", "dim"))
     # Some may have gone on since the list was put in order.
     waits = group.common.kind == "dependency" and all(waits_for(run) for run in runs)
     lines = [
         rule(_title(group, runs), width, fold),
-        *answers(waiting(runs, now) if waits else together(runs, now), width, short=width < 100),
+        *answers(
+            waiting(runs, now) if waits and watched else together(runs, now, watched=watched), width, short=width < 100
+        ),
     ]
     if waits and breaker is not None and height > 9:
         title = line(Span("its breaker, shared by all agents of this home", "dim"))
@@ -98,7 +105,7 @@ _ALARMING = {
 """Of each question the words, the one that a person must hear of first."""
 
 
-def together(runs: Sequence[Run], now: float) -> Verdict:
+def together(runs: Sequence[Run], now: float, *, watched: bool = True) -> Verdict:
     """The five answers about runs as their records alone give them: how many of each word, and a case of the first."""
     all_of, of = f"All {len(runs)}", str(len(runs))
     if len(runs) > JUDGED:
@@ -106,6 +113,8 @@ def together(runs: Sequence[Run], now: float) -> Verdict:
         of = f"the {formats.thousands(JUDGED)} most urgent"
         all_of = f"All of {of}"
     verdicts = [(run, judge(run, Recent(read=False), now)) for run in runs]
+    if not watched:
+        verdicts = [(run, unwatched(said, run, now)) for run, said in verdicts]
     found: list[Answer] = []
     for at, question in enumerate(QUESTIONS):
         order = _ALARMING[question]

@@ -236,7 +236,9 @@ class FleetScreen(FilteringScreen):
             runs = self._model.members(group.key)
             breaker = self.state.breakers.get(group.common.name)
             events = self.state.events_of_breaker(group.common.name)
-            view.show(group_detail(group, runs, breaker, events, time.time(), width, height))
+            view.show(
+                group_detail(group, runs, breaker, events, time.time(), width, height, watched=self.state.runtime_alive)
+            )
         elif run is None:
             view.show([rule(EMPTY, width)])
         else:
