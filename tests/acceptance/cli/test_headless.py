@@ -86,7 +86,22 @@ def test_a_signal_pauses_the_runs_first(shell: Shell, number: signal.Signals) ->
     assert (run["status"], run["reason"]) == ("paused", "USER_PAUSED")
 
 
+def test_a_second_signal_freezes_what_has_no_checkpoint(shell: Shell) -> None:
+    process = shell.headless("--", PYTHON, "stuck.py")
+    shell.file("waiting")
+    process.send_signal(signal.SIGINT)
+    shell.until("stuck", lambda run: run["status"] == "pausing")
+    process.send_signal(signal.SIGINT)
+    assert "frozen" in ended(process, 3)
+    frozen = shell.json("show", "stuck")
+    assert (frozen["frozen"], frozen["in_flight"], frozen["pid"] is not None) == (True, 1, True)
+
+
 def test_a_second_signal_forces_the_pause(shell: Shell) -> None:
+    stuck = shell.folder / "stuck.py"
+    stuck.write_text(
+        stuck.read_text().replace('with run.step("wait")', 'run.checkpoint({})\n    with run.step("wait")')
+    )
     process = shell.headless("--", PYTHON, "stuck.py")
     shell.file("waiting")
     process.send_signal(signal.SIGINT)
