@@ -34,6 +34,8 @@ def encode(value: Any) -> bytes:
     """Encode what JSON can say.  Raises `NotJson` for anything else."""
     try:
         return _strict(value).encode()
+    except UnicodeEncodeError as error:
+        raise NotJson(f"{error.object[error.start]!a} is a byte that is no text") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
 

@@ -113,3 +113,31 @@ def test_a_reader_that_leaves_or_an_output_that_is_closed_is_no_failure(shell: S
 def test_a_full_disk_behind_the_output_is_one_sentence(shell: Shell) -> None:
     done = bash(shell, "agentwatch doctor >/dev/full")
     assert (done.returncode, done.stderr) == (1, "Standard output cannot be written: No space left on device.\n")
+
+
+SURROGATES = r"""
+import agentwatch
+@agentwatch.tool(key="k-{n}")
+def act(n): return n
+@agentwatch.tool(name="t\udce9")
+def named(n): return {n: n}
+with agentwatch.start(goal="g\udce9\x00") as run:
+    with run.step("s\udce9"):
+        print(ascii(act("\udce9")), ascii(named("\udce9")))
+    run.progress("p\udce9", done=1, of=1)
+    run.checkpoint({"a": "\x00\n"}, label="l\udce9")
+    try:
+        run.checkpoint({"a": "\udce9"})
+    except TypeError as error:
+        print(error)
+"""
+
+
+def test_what_an_agent_says_in_bytes_that_are_no_text_is_recorded_readably(shell: Shell) -> None:
+    (shell.folder / "odd.py").write_text(SURROGATES)
+    shell.call("run", "--headless", "--", sys.executable, "odd.py")
+    said, refused = shell.call("log", "odd").stdout.splitlines()
+    assert said == r"'\udce9' {'\udce9': '\udce9'}"
+    assert refused == r"a checkpoint's state must be JSON: '\udce9' is a byte that is no text"
+    for listing in ("ps", "show odd", "events odd", "ps --json", "show odd --json", "events odd --json"):
+        assert call(shell, *listing.split(), LC_ALL=b"C").returncode == 0
