@@ -27,6 +27,7 @@ class Maker:
         self.command = command
         self.folder = root / "work"
         self.home = root / "home"
+        self.followers = []
         self.folder.mkdir()
         for name in ("agents.py", "agentwatch.toml"):
             shutil.copy(HERE / name, self.folder)
@@ -41,13 +42,14 @@ class Maker:
         return done.stdout
 
     def begin(self, *arguments):
-        subprocess.Popen(
+        follower = subprocess.Popen(
             [self.command, "run", "--headless", *arguments],
             cwd=self.folder,
             env=self.env,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self.followers.append(follower)
 
     def until(self, agent, ready):
         for _ in range(1200):
@@ -88,6 +90,9 @@ class Maker:
         beat = json.loads((self.home / "runtime.beat").read_bytes().rstrip(b"\0 \n"))
         with sqlite3.connect(self.home / "journal.db") as journal:
             pids = [pid for (pid,) in journal.execute("SELECT pid FROM attempts WHERE ended = 0")]
+        for follower in self.followers:  # they would start another runtime
+            follower.kill()
+            follower.wait()
         os.kill(beat["pid"], signal.SIGKILL)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
