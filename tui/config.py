@@ -199,6 +199,9 @@ class _Checker:
         if not value or not value[0]:
             self.mistake(at, f"command of agent {name} is empty.")
             return ()
+        if any("\0" in word for word in value):
+            self.mistake(at, f"command of agent {name} holds a NUL character, which no program can be given.")
+            return ()
         return tuple(self.placed(word) for word in value)
 
     def placed(self, word: str) -> str:
@@ -238,6 +241,9 @@ class _Checker:
         for key, value in table.items():
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 said = f"{key} in env of agent {name} must be a string, not {toml_type(value)}."
+                self.mistake((*at, key), said)
+            elif not key or "=" in key or "\0" in key or "\0" in str(value):
+                said = f"env of agent {name}: {key!r} cannot be set: an empty name, '=' in a name, or a NUL character."
                 self.mistake((*at, key), said)
             else:
                 env[key] = self.placed(str(value))

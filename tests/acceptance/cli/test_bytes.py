@@ -141,3 +141,19 @@ def test_what_an_agent_says_in_bytes_that_are_no_text_is_recorded_readably(shell
     assert refused == r"a checkpoint's state must be JSON: '\udce9' is a byte that is no text"
     for listing in ("ps", "show odd", "events odd", "ps --json", "show odd --json", "events odd --json"):
         assert call(shell, *listing.split(), LC_ALL=b"C").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (r'command = ["echo", "a\u0000b"]', "command of agent z holds a NUL character, which no program can be given."),
+        (
+            'command = "echo"\nenv = { "a=b" = "c" }',
+            "env of agent z: 'a=b' cannot be set: an empty name, '=' in a name, or a NUL character.",
+        ),
+    ],
+)
+def test_what_no_process_can_be_given_is_a_sentence_before_anything_starts(shell: Shell, line: str, said: str) -> None:
+    (shell.folder / "agentwatch.toml").write_text(f"[agents.z]\n{line}\n")
+    assert said in shell.call("run", "--headless", "z", code=2).stderr
+    assert shell.json("ps") == []
