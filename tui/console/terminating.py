@@ -39,7 +39,7 @@ def _at_rest(run: Run, recent: Recent) -> Said:
     again = recent.stops.count(str(run.reason)) if run.reason else 0
     match run.reason:
         case StopReason.USER_PAUSED | None:
-            return "NO", "It costs nothing while paused; r lets it go on."
+            return "NO", "It costs nothing while paused. r lets it go on."
         case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS if again >= 2:
             return "YES", f"Suggest: kill it (x), because it was stopped for the same reason {again} times."
         case StopReason.LOOP_DETECTED | StopReason.NO_PROGRESS:
