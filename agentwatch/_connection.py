@@ -115,7 +115,7 @@ class Connection:
                 self.notes.append(str(message["note"]))
             if message.get("verdict") == "wait":
                 return
-            if message.get("verdict") == "stop":
+            if message.get("verdict") == "stop" and message.get("refused") is not True:
                 self.stopped = str(message.get("reason")), str(message.get("message") or "")
         elif kind == "ended":
             self._ends.pop(ident, None)

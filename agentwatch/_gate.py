@@ -268,6 +268,8 @@ class Call:
 
     def _ruled(self, answer: dict[str, Any]) -> bool:
         verdict = answer.get("verdict")
+        if verdict == "stop" and answer.get("refused") is True:
+            raise ValueError(str(answer.get("message") or "the runtime refused this call"))
         if verdict == "stop":
             raise stopped(answer)
         if verdict == "replay":

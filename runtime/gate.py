@@ -13,6 +13,7 @@ from runtime.checkpoints import save
 from runtime.connection import Connection
 from runtime.core import Core, log
 from runtime.ends import Ends
+from runtime.identity import equal_args, refusal
 from runtime.lifecycle import Lifecycle
 from runtime.live import LiveRun, Waiting, remember
 from runtime.policy.canonical import call_digest
@@ -167,6 +168,11 @@ class Gate:
         message = call.message
         if live.ending is not None:
             call.connection.send(self._stop_verdict(live, message.id))
+            return
+        if isinstance(message, wire.ActionBegin) and (
+            why := refusal(live, call, message, self._core.secret, self._core.run(live).attempt)
+        ):
+            self._core.after_commit(partial(call.connection.send, wire.refused(message.id, why)))
             return
         if (
             isinstance(message, wire.ActionBegin)
@@ -333,7 +339,10 @@ class Gate:
     def _replay(self, live: LiveRun, call: Waiting, message: wire.ActionBegin, recorded: Action) -> None:
         remember(live.replayed, message.id, recorded)
         live.tries.pop(message.retry_of or "", None)
-        body = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
+        body: dict[str, Json] = {"id": message.id, "tool": message.tool, "args": message.args, "of": recorded.id}
+        if not equal_args(recorded, message, self._core.secret):
+            body["differs"] = True
+            body["args_before"] = recorded.args
         event = self._core.record(live, Kind.REPLAYED, body)
         live.ended(message.id, event.seq)
         self._core.journal.put_replay(recorded, self._core.run(live).attempt, event.seq)

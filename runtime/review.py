@@ -10,7 +10,7 @@ import msgspec
 from runtime import wire
 from runtime.connection import Connection
 from runtime.core import Core
-from runtime.live import LiveRun, Question, Waiting
+from runtime.live import LiveRun, Question, Waiting, remember
 from store.events import Kind
 from store.records import Action, Json, Run
 from store.states import Status, StopReason
@@ -167,9 +167,10 @@ class Review:
             return
         if question.about in live.replayable:
             live.replayable.remove(question.about)
-        live.ended(ident, event.seq)
-        self._core.journal.put_replay(question.about, self._core.run(live).attempt, event.seq)
         result = body["result"] if body["result"] is not None else question.about.result
+        live.ended(ident, event.seq)
+        remember(live.replayed, ident, msgspec.structs.replace(question.about, result=result))
+        self._core.journal.put_replay(question.about, self._core.run(live).attempt, event.seq)
         answer = wire.replayed(ident, result, question.about.form)
         self._core.after_commit(partial(question.asker.connection.send, answer))
 

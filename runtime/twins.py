@@ -7,6 +7,7 @@ from functools import partial
 from runtime import wire
 from runtime.breakers import Breakers
 from runtime.core import Core
+from runtime.identity import equal_args
 from runtime.live import LiveRun, Waiting
 from runtime.process import is_alive
 from runtime.review import Review
@@ -29,10 +30,16 @@ class Twins:
         twin = self._twin(live, message)
         if twin is None:
             return False
+        if why := self._other(twin, message):
+            self._core.after_commit(partial(call.connection.send, wire.refused(message.id, why)))
+            return True
         live.waiting[message.id] = call
         self._breakers.leave(live, message.id, call.dependency)
         if not call.behind:
-            why = f"{twin.tool} with the key {message.key!r} is in flight"
+            why = (
+                f"{twin.tool} with the key {message.key!r} is in flight; if this call happens within it, it waits for "
+                "itself"
+            )
             body: dict[str, Json] = {"id": message.id, "tool": message.tool, "args": message.args, "why": why}
             self._core.record(live, Kind.HELD, body | {"behind": twin.id})
             self._core.after_commit(partial(call.connection.send, wire.verdict(message.id, "wait", why=why)))
@@ -55,6 +62,21 @@ class Twins:
                 continue
             if live.ending is None and not is_alive(doer.pid, doer.began):
                 self._review.ask_outcome(live, doer, action, GONE)
+
+    def _other(self, twin: Action, message: wire.ActionBegin) -> str:
+        """Why a call that bears the key of one in flight cannot be the same action; empty where it can."""
+        if twin.tool != message.tool:
+            return (
+                f"the key {message.key!r} belongs to {twin.tool}, which is in flight, and a key names one action: give "
+                f"{message.tool} a key of its own, such as '{message.tool}-…'"
+            )
+        if equal_args(twin, message, self._core.secret):
+            return ""
+        return (
+            f"the key {message.key!r} belongs to a call of {message.tool} with other arguments that is in flight, and "
+            "one that happens within it would wait for itself: a key names one action, so put into it whatever tells "
+            "the two apart"
+        )
 
     def _twin(self, live: LiveRun, message: wire.ActionBegin) -> Action | None:
         if message.key is None:

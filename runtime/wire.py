@@ -203,6 +203,14 @@ def verdict(ident: str, kind: str, **fields: Json) -> bytes:
     return frame("verdict", id=ident, verdict=kind, **fields)
 
 
+def refused(ident: str, message: str) -> bytes:
+    """The answer to a begin that claims an id or a key of another call.
+
+    A `stop` to clients that know no refusal: better an agent that ends than one that acts.
+    """
+    return verdict(ident, "stop", reason="REFUSED", message=message, refused=True)
+
+
 def replayed(ident: str, result: Json, form: str) -> bytes:
     """The answer to a begin whose action has happened already."""
     return verdict(ident, "replay", result=result, **({"form": form} if form else {}))

@@ -57,8 +57,8 @@ def judged(desk: Desk, clock: Clock, policy: Policy) -> list[Ruling]:
     return desk.live.judge.tick(clock.wall)
 
 
-def fail(peer: Peer, times: int = 5) -> None:
-    for n in range(times):
+def fail(peer: Peer, times: int = 5, *, after: int = 0) -> None:
+    for n in range(after, after + times):
         peer.begin(f"f{n}", **SHOP)
         peer.say(t="action.end", id=f"f{n}", ok=False, error=DOWN)
 
@@ -85,7 +85,7 @@ async def test_failures_of_now_open_a_breaker_though_the_clock_was_set_between_t
     peer = Peer(desk)
     fail(peer, 3)
     clock.wall += HOURS_S
-    fail(peer, 3)
+    fail(peer, 3, after=3)
     assert desk.breakers.state("shop") is BreakerState.OPEN
 
 

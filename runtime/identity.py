@@ -1,0 +1,58 @@
+"""Calls that claim to be what they are not: an id or a key that names another call."""
+
+from __future__ import annotations
+
+import msgspec
+
+from runtime import wire
+from runtime.live import LiveRun, Waiting
+from runtime.policy.canonical import call_digest, canonical
+from store.records import Action
+
+
+def refusal(live: LiveRun, call: Waiting, message: wire.ActionBegin, secret: bytes, attempt: int) -> str:
+    """Why a call must not be ruled on at all, in a sentence for its author; empty where nothing is wrong with it.
+
+    An id names one call, and a key one action: within an attempt its tool and its arguments, in later attempts its tool
+    alone (a model words the same mail anew).
+    """
+    flight = live.actions.get(message.id)
+    if flight is not None:
+        return _of_id(live, call, message, flight)
+    if message.id in live.replayed:
+        return ""
+    if message.id in live.ends:
+        return (
+            f"the id {message.id!r} belongs to a call of this attempt that has ended: give every call an id of its own"
+        )
+    recorded = live.keyed.get(message.key) if message.key is not None else None
+    if recorded is None:
+        return ""
+    if recorded.tool != message.tool:
+        return (
+            f"the key {message.key!r} belongs to {recorded.tool}, which succeeded in this run, and a key names one "
+            f"action: give {message.tool} a key of its own, such as '{message.tool}-…'"
+        )
+    if recorded.attempt == attempt and not equal_args(recorded, message, secret):
+        return (
+            f"the key {message.key!r} belongs to a call of {message.tool} with other arguments, which succeeded in "
+            "this attempt: a key names one action, so put into it whatever tells the two apart"
+        )
+    return ""
+
+
+def equal_args(action: Action, message: wire.ActionBegin, secret: bytes) -> bool:
+    """Whether a call has the tool and the arguments of one on record."""
+    return not action.digest or action.digest == call_digest(secret, message.tool, message.args)
+
+
+def _of_id(live: LiveRun, call: Waiting, message: wire.ActionBegin, flight: Action) -> str:
+    args = msgspec.json.decode(call.raw)["args"]
+    if flight.tool != message.tool or canonical(flight.args) != canonical(args):
+        return (
+            f"the id {message.id!r} belongs to a call of {flight.tool} that is in flight: give every call an id of "
+            "its own"
+        )
+    if live.doers.get(message.id) is call.connection and message.id not in live.waiting:
+        return f"the call {message.id!r} was allowed already and is in flight: a call begins once on a connection"
+    return ""
