@@ -354,7 +354,12 @@ _TELLERS: dict[str, Callable[[dict[str, Json]], Told]] = {
         f"refused: {call(str(body.get('tool')), body.get('args'))}: {body.get('reason')}",
         "warn",
     ),
-    Kind.REPLAYED: lambda body: ("", f"from the record: {call(str(body.get('tool')), body.get('args'))}", ""),
+    Kind.REPLAYED: lambda body: (
+        "",
+        f"from the record: {call(str(body.get('tool')), body.get('args'))}"
+        + (f", done as {call(str(body.get('tool')), body.get('args_before'))}" if body.get("differs") else ""),
+        "",
+    ),
     Kind.RULING: _ruling,
     Kind.ADVICE: lambda body: ("", f"note delivered: “{body.get('note')}”", ""),
     Kind.DOUBT: lambda body: ("needs", f"in doubt: {call(str(body.get('tool')), body.get('args'))}", "needs"),
