@@ -24,16 +24,21 @@ if TYPE_CHECKING:
     """Makes the key from the arguments, after redaction."""
 
 _KEY_LIMIT = 500
+_MOST_NAMED = 20
 _TOOL_LIMIT = 200
 
 _within: contextvars.ContextVar[str] = contextvars.ContextVar("agentwatch_action")
 """Id of the action that the running code is part of."""
 
 
+_said: set[str] = set()
+"""Tools of which it was said that their arguments do not tell their values."""
+
+
 class Traits:
     """What is declared of a tool, whatever its arguments."""
 
-    __slots__ = ("check_hint", "dependency", "idempotent", "poll", "redact", "replay", "timeout_s", "tool")
+    __slots__ = ("check_hint", "dependency", "idempotent", "ignore", "poll", "redact", "replay", "timeout_s", "tool")
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class Traits:
         timeout_s: float | None = None,
         redact: Iterable[str] = (),
         check_hint: str | None = None,
+        ignore: Iterable[str] = (),
     ) -> None:
         if not isinstance(tool, str):
             raise TypeError(f"a tool's name must be text, not {type(tool).__name__}")
@@ -58,6 +64,7 @@ class Traits:
         self.poll = _given.flag("poll", poll)
         self.timeout_s = _given.seconds("timeout_s", timeout_s)
         self.redact = _given.names("redact", redact)
+        self.ignore = _given.names("ignore", ignore)
         self.check_hint = None if check_hint is None else _given.words(check_hint)
 
 
@@ -241,10 +248,13 @@ class Call:
     def _begin_fields(self) -> dict[str, Any]:
         """Everything but the arguments, which are encoded once: the tool may change what it was given."""
         traits, args = self._traits, self._args
+        unknown = [name for name in traits.redact if name in args and not _wire.tell(args[name])[1]]
         for name in traits.redact:
             if name in args:
                 args = args | {name: _wire.redacted(args[name], self.client.redact_key)}
-        self._encoded = _wire.arguments(args)
+        shown = {name: value for name, value in args.items() if name not in traits.ignore} if traits.ignore else args
+        self._encoded, opaque = _wire.arguments(shown)
+        opaque = [name for name in (*opaque, *unknown) if name not in traits.ignore]
         fields: dict[str, Any] = {
             "t": "action.begin",
             "id": "",
@@ -252,6 +262,9 @@ class Call:
             "step": self.client.step,
             "idempotent": traits.idempotent,
         }
+        if opaque:
+            fields["opaque"] = opaque[:_MOST_NAMED]
+            self._say_once(opaque[0])
         if self._key is not None:
             fields["key"] = _short(self._key(args))
         if traits.poll:
@@ -265,6 +278,22 @@ class Call:
         if parent:
             fields["parent"] = parent
         return fields
+
+    def _say_once(self, name: str) -> None:
+        """Tell the agent's author, once for each tool, what the call of it cannot be known by."""
+        tool = self._traits.tool
+        if tool in _said:
+            return
+        _said.add(tool)
+        kind = type(self._args.get(name)).__name__
+        with contextlib.suppress(Exception):
+            print(
+                f"agentwatch: the argument {name!r} of {tool} ({kind}) does not tell its value, so no two calls of it "
+                "count as equal, and after a crash a person is asked: give it what identifies it (an id, a dataclass), "
+                f"a key=, or leave it out with @agentwatch.tool(ignore=({name!r},)).",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _ruled(self, answer: dict[str, Any]) -> bool:
         verdict = answer.get("verdict")

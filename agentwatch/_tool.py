@@ -36,6 +36,7 @@ if TYPE_CHECKING:
             timeout_s: float | None = None,
             redact: Iterable[str] = (),
             check_hint: str | None = None,
+            ignore: Iterable[str] = (),
         ) -> Callable[[F], F]: ...
 
 
@@ -50,6 +51,7 @@ def _tool(
     timeout_s: float | None = None,
     redact: Iterable[str] = (),
     check_hint: str | None = None,
+    ignore: Iterable[str] = (),
 ) -> Any:
     """Declare a function, or an `async def`, to be an external action.
 
@@ -62,6 +64,7 @@ def _tool(
     timeout_s: how long it may take, in seconds.
     redact: names of arguments whose values must not leave this process.
     check_hint: tells a person how to find out whether it happened.
+    ignore: names of arguments that do not matter to what the call is, such as a client or a session; they are not told.
 
     Raises `TypeError` for a key or a redaction that names no parameter, for a trait that has no meaning, and for what
     is no one action: a generator function, a class, a property, a tool.
@@ -80,6 +83,7 @@ def _tool(
         timeout_s=timeout_s,
         redact=redact,
         check_hint=check_hint,
+        ignore=ignore,
     )
     # What is wrong with them shows here, in the line that gives them.
     traits("tool" if name is None else name)
@@ -153,9 +157,10 @@ def _check_names(signature: Signature, traits: Traits, key: str | None) -> None:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     known = {parameter.name for parameter in parameters}
-    missing = [name for name in traits.redact if name not in known]
-    if missing:
-        raise TypeError(f"{traits.tool} has no parameter {missing[0]!r} to redact")
+    for names, what in ((traits.redact, "redact"), (traits.ignore, "ignore")):
+        for name in names:
+            if name not in known:
+                raise TypeError(f"{traits.tool} has no parameter {name!r} to {what}")
     for name in _fields(key or ""):
         if name not in known:
             raise TypeError(f"the key {key!r} of {traits.tool} names {name!r}, which is none of its parameters")

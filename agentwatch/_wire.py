@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import re
+
+from agentwatch._plain import Telling, by_digest, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +17,10 @@ VALUE_LIMIT_BYTES = 1024 * 1024
 """Of one result, or of the arguments of one action."""
 TEXT_LIMIT = 8000
 """Characters of a message or another free text."""
-_DEEPEST = 40
 _SHOWN = 200
 
 _strict: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _read: Callable[[str], Any] = json.JSONDecoder().decode
-_surrogate = re.compile("[\ud800-\udfff]")
-_address = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class NotJson(ValueError):
@@ -44,8 +41,17 @@ def encode_loosely(value: Any) -> bytes:
     """Encode any value: what JSON cannot say becomes text that is equal for equal values."""
     try:
         return _strict(value).encode()
-    except (TypeError, ValueError, RecursionError):
-        return _strict(_plain(value, 0)).encode()
+    except Exception:
+        return _strict(Telling().plain(value)).encode()
+
+
+def tell(value: Any) -> tuple[bytes, bool]:
+    """Encode any value, and say whether that holds it: equal bytes then mean equal values."""
+    try:
+        return _strict(value).encode(), True
+    except Exception:
+        telling = Telling()
+        return _strict(telling.plain(value)).encode(), telling.holds
 
 
 def frame(fields: dict[str, Any], **parts: bytes) -> bytes:
@@ -73,17 +79,20 @@ def text(value: object, limit: int = TEXT_LIMIT) -> str:
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
-def arguments(args: dict[str, Any]) -> bytes:
-    """Arguments as they go over the wire; large values are named by their digest if all together are too large."""
-    encoded = encode_loosely(args)
+def arguments(args: dict[str, Any]) -> tuple[bytes, list[str]]:
+    """Arguments as they go over the wire, and the names of those whose text does not hold their value.
+
+    Large values are named by their digest if all together are too large.
+    """
+    encoded, holds = tell(args)
     if len(encoded) <= VALUE_LIMIT_BYTES:
-        return encoded
+        return encoded, [] if holds else [name for name, value in args.items() if not tell(value)[1]]
     share = VALUE_LIMIT_BYTES // (len(args) + 1)
-    parts = {name: encode_loosely(value) for name, value in args.items()}
+    parts = {name: tell(value) for name, value in args.items()}
     small = {
-        name: args[name] if len(part) <= share else _named_by_digest("too large", part) for name, part in parts.items()
+        name: args[name] if len(part) <= share else by_digest("too large", part) for name, (part, _) in parts.items()
     }
-    return encode_loosely(small)
+    return encode_loosely(small), [name for name, (_, known) in parts.items() if not known]
 
 
 def result(value: Any) -> tuple[bytes, bool]:
@@ -91,10 +100,10 @@ def result(value: Any) -> tuple[bytes, bool]:
     try:
         encoded = encode(value)
     except NotJson:
-        about = {"unavailable": "not JSON", "type": type(value).__name__, "repr": text(_shown(value), _SHOWN)}
+        about = {"unavailable": "not JSON", "type": type(value).__name__, "repr": text(shown(value), _SHOWN)}
         return encode_loosely(about), True
     if len(encoded) > VALUE_LIMIT_BYTES:
-        return encode_loosely(_named_by_digest("too large", encoded)), True
+        return encode_loosely(by_digest("too large", encoded)), True
     return encoded, False
 
 
@@ -103,47 +112,3 @@ def redacted(value: Any, secret: str) -> str:
     import hmac
 
     return f"[redacted {hmac.digest(secret.encode(), encode_loosely(value), 'sha256').hex()[:16]}]"
-
-
-def _named_by_digest(why: str, encoded: bytes) -> dict[str, Any]:
-    import hashlib
-
-    return {"unavailable": why, "bytes": len(encoded), "sha256": hashlib.sha256(encoded).hexdigest()}
-
-
-def _plain(value: Any, depth: int) -> Any:
-    if depth > _DEEPEST:
-        return "…"
-    if isinstance(value, str):
-        return _surrogate.sub(lambda found: f"\ufffd{ord(found[0]):x}", value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else str(value)
-    if isinstance(value, dict):
-        return {_plain(_name(key), depth + 1): _plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, depth + 1) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((_plain(item, depth + 1) for item in value), key=_sorting)
-    if isinstance(value, os.PathLike):
-        return _plain(os.fsdecode(value), depth + 1)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return _named_by_digest("bytes", bytes(value))
-    return _plain(_shown(value), depth + 1)
-
-
-def _name(key: Any) -> str:
-    return key if isinstance(key, str) else _strict(key) if key is None or isinstance(key, (bool, int)) else _shown(key)
-
-
-def _sorting(item: Any) -> str:
-    return _strict(item)
-
-
-def _shown(value: Any) -> str:
-    """Its repr without the memory address, which no two processes share."""
-    try:
-        return _address.sub("", repr(value))
-    except Exception:
-        return f"<{type(value).__name__}>"

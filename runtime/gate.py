@@ -13,7 +13,7 @@ from runtime.checkpoints import save
 from runtime.connection import Connection
 from runtime.core import Core, log
 from runtime.ends import Ends
-from runtime.identity import equal_args, refusal
+from runtime.identity import equal_args, refusal, refuse
 from runtime.lifecycle import Lifecycle
 from runtime.live import LiveRun, Waiting, remember
 from runtime.policy.canonical import call_digest
@@ -172,7 +172,7 @@ class Gate:
         if isinstance(message, wire.ActionBegin) and (
             why := refusal(live, call, message, self._core.secret, self._core.run(live).attempt)
         ):
-            self._core.after_commit(partial(call.connection.send, wire.refused(message.id, why)))
+            refuse(self._core, live, call, message, why)
             return
         if (
             isinstance(message, wire.ActionBegin)
@@ -294,7 +294,9 @@ class Gate:
             attempt=run.attempt,
             tool=message.tool,
             args=body["args"],
-            digest=call_digest(self._core.secret, message.tool, message.args) if message.recorded else "",
+            digest=""
+            if message.opaque or not message.recorded
+            else call_digest(self._core.secret, message.tool, message.args),
             key=message.key,
             idempotent=not message.recorded,
             began_at=self._core.now(),
@@ -318,7 +320,7 @@ class Gate:
             self._answer_replay(call, message.id, live.replayed[message.id])
             return True
         recorded = live.keyed.get(message.key) if message.key is not None else None
-        if recorded is None and message.key is None and message.recorded and live.replayable:
+        if recorded is None and message.key is None and message.recorded and not message.opaque and live.replayable:
             digest = call_digest(self._core.secret, message.tool, message.args)
             recorded = next((a for a in live.replayable if a.digest == digest), None)
         if message.id in live.allowed:

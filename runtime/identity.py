@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from runtime import wire
+from runtime.core import Core
 from runtime.live import LiveRun, Waiting
 from runtime.policy.canonical import call_digest, canonical
-from store.records import Action
+from runtime.policy.ruling import Level
+from store.events import Kind
+from store.records import Action, Json
 
 
 def refusal(live: LiveRun, call: Waiting, message: wire.ActionBegin, secret: bytes, attempt: int) -> str:
@@ -39,6 +44,15 @@ def refusal(live: LiveRun, call: Waiting, message: wire.ActionBegin, secret: byt
             "this attempt: a key names one action, so put into it whatever tells the two apart"
         )
     return ""
+
+
+def refuse(core: Core, live: LiveRun, call: Waiting, message: wire.ActionBegin, why: str) -> None:
+    """Answer a call that is not ruled on, and put on record why: its agent may not say."""
+    body: dict[str, Json] = {"rule": "identity", "level": Level.WARN, "summary": f"{message.tool} refused: {why}"}
+    evidence: dict[str, Json] = {"summary": f"A call of {message.tool} was refused before it happened: {why}."}
+    evidence["calls"] = [{"tool": message.tool, "args": message.args, "result": None}]
+    core.record(live, Kind.RULING, body | {"reason": None, "note": "", "signature": "identity", "evidence": evidence})
+    core.after_commit(partial(call.connection.send, wire.refused(message.id, why)))
 
 
 def equal_args(action: Action, message: wire.ActionBegin, secret: bytes) -> bool:

@@ -51,11 +51,15 @@ def nobody_knows(action: Action, end: wire.ActionEnd) -> bool:
 def diverges(live: LiveRun, run: Run, message: wire.ActionBegin) -> list[Action]:
     """Recorded successes that this call may be a new wording of: they were expected again, and it matches none.
 
-    Only where the run's actions never overlapped does their order say anything.
+    Only where the run's actions never overlapped does their order say anything.  Where arguments are opaque nothing
+    else does, so a person is asked all the same.
     """
-    if message.key is not None or not message.recorded or run.overlapped or message.id in live.allowed:
+    if message.key is not None or not message.recorded or message.id in live.allowed:
         return []
-    return [action for action in live.replayable if action.tool == message.tool]
+    before = [action for action in live.replayable if action.tool == message.tool]
+    if run.overlapped and not message.opaque:
+        return [action for action in before if not action.digest]
+    return before
 
 
 class Review:

@@ -7,7 +7,7 @@ from functools import partial
 from runtime import wire
 from runtime.breakers import Breakers
 from runtime.core import Core
-from runtime.identity import equal_args
+from runtime.identity import equal_args, refuse
 from runtime.live import LiveRun, Waiting
 from runtime.process import is_alive
 from runtime.review import Review
@@ -31,7 +31,7 @@ class Twins:
         if twin is None:
             return False
         if why := self._other(twin, message):
-            self._core.after_commit(partial(call.connection.send, wire.refused(message.id, why)))
+            refuse(self._core, live, call, message, why)
             return True
         live.waiting[message.id] = call
         self._breakers.leave(live, message.id, call.dependency)

@@ -113,6 +113,8 @@ class ActionBegin(Frame, tag="action.begin", frozen=True):
     """Whether its caller can try it again when the answer to its end says so."""
     check_hint: str | None = None
     parent: str | None = None
+    opaque: list[str] | None = None
+    """Arguments whose text does not hold their value: the call equals no other, and is never replayed unasked."""
 
     @property
     def recorded(self) -> bool:

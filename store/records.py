@@ -74,7 +74,8 @@ class Action(msgspec.Struct, frozen=True):
     tool: str
     args: Json
     digest: str
-    """HMAC-SHA-256 of tool and canonical arguments, hexadecimal; empty where a success is not kept."""
+    """HMAC-SHA-256 of tool and canonical arguments, hexadecimal; empty where it is not kept or its arguments are
+    opaque."""
     key: str | None
     idempotent: bool
     began_at: float

@@ -97,6 +97,8 @@ class Calls:
         failed = not ok or (finding is not None and finding.failed)
         shown = evidence.call(end, args)
         call_key = _digest(quick([tool, args]))
+        if body.get("opaque"):
+            call_key += f" {begin.seq}"  # Its arguments do not tell their values: it equals no other.
         return Call(
             id=body["id"],
             seq=end.seq,

@@ -166,6 +166,8 @@ class Page:
         calls = evidence.get("calls")
         if isinstance(calls, list):
             yield from labelled("Calls", [_call(one) for one in calls if isinstance(one, dict)])
+        if self.run.resumable and self.run.warned is not None:
+            yield from labelled("Warned", [plain(self.run.warned.summary)])
         tail = evidence.get("log_tail")
         if isinstance(tail, list) and tail:
             yield from labelled("Log", [plain(str(line)) for line in tail[-LOG_LINES:]])

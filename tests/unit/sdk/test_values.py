@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import array
+import collections
+import dataclasses
 import datetime
+import decimal
+import enum
+import functools
+import io
 import json
+import types
+import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -53,18 +62,102 @@ def test_a_result_that_contains_itself_is_described() -> None:
         (Path("/a/b"), "/a/b"),
         ({3, 1, 2}, [1, 2, 3]),
         (datetime.date(2024, 2, 3), "datetime.date(2024, 2, 3)"),
-        (float("nan"), "nan"),
+        (float("nan"), "float nan"),
         ("a\ud800b", "a\ufffdd800b"),
-        ({1: "a", None: "b", (1, 2): "c"}, {"1": "a", "null": "b", "(1, 2)": "c"}),
+        ({1: "a", None: "b", (1, 2): "c"}, {"1": "a", "null": "b", "[1,2]": "c"}),
         ((1, Path("x")), [1, "x"]),
     ],
 )
 def test_arguments_become_json_that_is_equal_for_equal_values(value: Any, told: Any) -> None:
-    assert json.loads(_wire.arguments({"value": value})) == {"value": told}
+    encoded, opaque = _wire.arguments({"value": value})
+    assert (json.loads(encoded), opaque) == ({"value": told}, [])
 
 
-def test_two_objects_of_a_kind_are_told_alike() -> None:
-    assert _wire.arguments({"value": Thing()}) == _wire.arguments({"value": Thing()})
+def test_an_object_that_does_not_tell_its_value_is_opaque() -> None:
+    encoded, opaque = _wire.arguments({"n": 1, "value": Thing(), "more": [{"deep": Thing()}]})
+    assert opaque == ["value", "more"]
+    assert json.loads(encoded)["n"] == 1
+
+
+@dataclasses.dataclass
+class Mail:
+    to: str
+    body: str = dataclasses.field(default="", repr=False)
+    callback: Any = None
+
+
+class Masked:
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+
+    def __repr__(self) -> str:
+        return "Masked('**********')"
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+def _loop() -> list[Any]:
+    loop: list[Any] = []
+    loop.append({"self": loop, "object": object()})
+    return loop
+
+
+def _doubled(times: int) -> Any:
+    grown: Any = object()
+    for _ in range(times):
+        grown = [grown, grown]
+    return grown
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Mail("a", "x"), Mail("a", "y")),
+        (decimal.Decimal("5.0"), decimal.Decimal("5.1")),
+        (uuid.UUID(int=1), uuid.UUID(int=2)),
+        (Colour.RED, Colour.BLUE),
+        (array.array("d", range(2000)), array.array("d", [*range(1999), 7])),
+        (bytearray(b"a"), bytearray(b"b")),
+        (memoryview(b"a"), memoryview(b"b")),
+        ([10**5000], [10**5000 + 1]),
+        (float("nan"), "nan"),
+        (float("inf"), float("-inf")),
+        ({1, 2}, {1, 3}),
+        (collections.deque([1]), collections.deque([2])),
+        (types.SimpleNamespace(a=1), types.SimpleNamespace(a=2)),
+        (json.dumps, json.loads),
+        (slice, range),
+    ],
+)
+def test_values_that_differ_are_told_apart(one: Any, other: Any) -> None:
+    (first, opaque), (second, opaque_too) = _wire.arguments({"v": one}), _wire.arguments({"v": other})
+    assert first != second
+    assert (opaque, opaque_too) == ([], [])
+    assert _wire.arguments({"v": one}) == (first, [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Masked("a"),
+        Mail("a", callback=lambda: 1),
+        Mail("a", callback=Masked("x")),
+        lambda: 1,
+        functools.partial(print, 1),
+        io.BytesIO(b"a"),
+        (n for n in range(3)),
+        object(),
+        _loop(),
+        _doubled(24),
+    ],
+)
+def test_values_whose_text_does_not_hold_them_are_opaque_in_bounded_time(value: Any) -> None:
+    encoded, opaque = _wire.arguments({"v": value})
+    assert opaque == ["v"]
+    json.loads(encoded)
 
 
 def test_different_bytes_are_told_apart() -> None:
@@ -72,7 +165,7 @@ def test_different_bytes_are_told_apart() -> None:
 
 
 def test_large_arguments_are_named_by_their_digest_and_small_ones_stay() -> None:
-    told = json.loads(_wire.arguments({"path": "/x", "text": "y" * 3_000_000}))
+    told = json.loads(_wire.arguments({"path": "/x", "text": "y" * 3_000_000})[0])
     assert told["path"] == "/x"
     assert told["text"]["unavailable"] == "too large"
 
