@@ -77,6 +77,11 @@ _NEVER_SENT = frozenset(
     }
 )
 """Outermost package and class: no connection came about."""
+_CLIENTS = frozenset(name.partition(".")[0] for name in _NEVER_SENT | _LOST) - {"agentwatch"} | {
+    "urllib",
+    "grpc",
+    "google",
+}
 _MOST_CLASSES = 24
 _LONGEST_WAIT_S = 86_400.0
 _DEEPEST = 8
@@ -112,7 +117,7 @@ def _judged(error: BaseException) -> dict[str, Any]:
     said = look(error, "happened")
     if isinstance(said, bool):
         told["happened"] = said
-    elif status == _THROTTLED or (status is None and _never_arrived(error)):
+    elif status == _THROTTLED or (status is None and _of_a_client(error) and _never_arrived(error)):
         told["happened"] = False
     elif status is None and _no_answer(error):
         told["answered"] = False
@@ -123,6 +128,11 @@ def _message(error: BaseException) -> str:
     notes = look(error, "__notes__")
     lines = [words(error), *map(words, notes if isinstance(notes, list) else ())]
     return "\n".join(lines)
+
+
+def _of_a_client(error: BaseException) -> bool:
+    """Whether it is of the system or of a well-known client: one of the agent's own may have done something before."""
+    return isinstance(error, OSError) or any(name.partition(".")[0] in _CLIENTS for name in _names(error))
 
 
 def _never_arrived(error: BaseException) -> bool:

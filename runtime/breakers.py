@@ -70,12 +70,13 @@ class Breakers:
             asyncio.get_running_loop().call_soon(self._wake, name)
 
     def gone(self, live: LiveRun) -> None:
-        """A run's processes are gone: its calls say nothing any more, and none of them waits."""
+        """A run's processes are gone: its calls say nothing any more, none of them waits, and what they told is saved."""
         for ident in list(live.permissions):
             self.told(live, ident, None)
         for name, queue in list(self._queues.items()):
             for held in [held for held in queue if held[0] is live]:
                 self.leave(*held, name)
+        self._save_changed()
 
     def leave(self, live: LiveRun, ident: str, name: str) -> None:
         """A call is held by this breaker no more."""
@@ -101,9 +102,7 @@ class Breakers:
                 self._wake(name)
         if self._dirty and now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now
-            for name in self._dirty:
-                self._save(name)
-            self._dirty.clear()
+            self._save_changed()
 
     def _wake(self, name: str) -> None:
         """Ask again for held calls, oldest first, until one has to wait."""
@@ -166,6 +165,11 @@ class Breakers:
         body["held"] = len(self._queues.get(name, ()))
         self._core.record_home(Kind.BREAKER, body)
         self._save(name)
+
+    def _save_changed(self) -> None:
+        for name in self._dirty:
+            self._save(name)
+        self._dirty.clear()
 
     def _save(self, name: str) -> None:
         self._core.journal.put_breaker(name, msgspec.to_builtins(self._recorded(name)))

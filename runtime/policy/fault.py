@@ -104,6 +104,8 @@ _BY_CLASS = {
 }
 """By the outermost package and the class's own name: libraries move their classes between modules."""
 
+_PACKAGES = frozenset(package for package, _ in _BY_CLASS) | {"urllib", "grpc", "ssl"} - {"builtins"}
+
 _TYPES = {name: fault for (_, name), fault in _BY_CLASS.items()} | _BY_CODE
 """Exact names, for errors that tell no classes."""
 
@@ -148,13 +150,25 @@ def fault_of(error: Json) -> Fault:
 def proves_unhappened(error: Json) -> bool:
     """Whether a failure shows that what was asked did not happen, so that asking again does nothing twice.
 
-    A message is no proof, whatever it says.
+    A message is no proof, whatever it says, and neither is what an exception of the agent's own wraps: it may have done
+    something before.
     """
     if not isinstance(error, dict):
         return False
     if error.get("happened") is not None:
         return error["happened"] is False
-    return _by_structure(error) in (Fault.THROTTLED, Fault.REFUSED)
+    if _by_structure(error) not in (Fault.THROTTLED, Fault.REFUSED):
+        return False
+    classes = error.get("classes")
+    return error.get("status") == 429 or not classes or _of_a_client(classes)
+
+
+def _of_a_client(classes: Json) -> bool:
+    """Whether the outermost exception is of the system or of a well-known client."""
+    outermost = _split(classes[0]) if isinstance(classes, list) and classes else None
+    if outermost is None or outermost[0] != "builtins":
+        return outermost is not None and outermost[0] in _PACKAGES
+    return outermost[1] == "OSError" or outermost in _BY_CLASS
 
 
 def _by_structure(body: dict[str, Json]) -> Fault | None:

@@ -200,7 +200,8 @@ class Undecided(Exception):
     ("error", "told"),
     [
         (ConnectionRefusedError("x"), {"type": "ConnectionRefusedError", "happened": False}),
-        (_chained(RuntimeError("x"), ConnectionRefusedError()), {"type": "RuntimeError", "happened": False}),
+        (_chained(OSError("x"), ConnectionRefusedError()), {"type": "OSError", "happened": False}),
+        (_chained(RuntimeError("x"), ConnectionRefusedError()), {"type": "RuntimeError"}),
         (Throttled("x"), {"type": "Throttled", "status": 429, "retry_after_s": 7.0, "happened": False}),
         (Undecided("x"), {"type": "Undecided", "happened": False}),
         (TimeoutError("x"), {"type": "TimeoutError", "answered": False}),
