@@ -70,7 +70,7 @@ class Breakers:
             asyncio.get_running_loop().call_soon(self._wake, name)
 
     def gone(self, live: LiveRun) -> None:
-        """A run's processes are gone: its calls say nothing any more, none of them waits, and what they told is saved."""
+        """A run's processes are gone: none of its calls waits or says anything any more; what they said is saved."""
         for ident in list(live.permissions):
             self.told(live, ident, None)
         for name, queue in list(self._queues.items()):
