@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentwatch._client import Client
+    from agentwatch._key import Key
 
-    Key = Callable[[dict[str, Any]], str]
-    """Makes the key from the arguments, after redaction."""
-
-_KEY_LIMIT = 500
 _MOST_NAMED = 20
 _TOOL_LIMIT = 200
 
@@ -248,10 +245,15 @@ class Call:
     def _begin_fields(self) -> dict[str, Any]:
         """Everything but the arguments, which are encoded once: the tool may change what it was given."""
         traits, args = self._traits, self._args
+
+        def hide(value: Any) -> str:
+            return _wire.redacted(value, self.client.redact_key)
+
+        key = None if self._key is None else self._key(args, hide)
         unknown = [name for name in traits.redact if name in args and not _wire.tell(args[name])[1]]
         for name in traits.redact:
             if name in args:
-                args = args | {name: _wire.redacted(args[name], self.client.redact_key)}
+                args = args | {name: hide(args[name])}
         shown = {name: value for name, value in args.items() if name not in traits.ignore} if traits.ignore else args
         self._encoded, opaque = _wire.arguments(shown)
         opaque = [name for name in (*opaque, *unknown) if name not in traits.ignore]
@@ -265,8 +267,8 @@ class Call:
         if opaque:
             fields["opaque"] = opaque[:_MOST_NAMED]
             self._say_once(opaque[0])
-        if self._key is not None:
-            fields["key"] = _short(self._key(args))
+        if key is not None:
+            fields["key"] = key
         if traits.poll:
             fields["poll"] = True
         if not self._repeatable:
@@ -357,15 +359,6 @@ def _in_asyncio() -> bool:
     """Whether an event loop of asyncio runs here; in another one, too, what a plain function returned is followed."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
-
-
-def _short(key: str) -> str:
-    """The key, or where it is too long its beginning with a digest: different keys must stay different."""
-    if len(key) <= _KEY_LIMIT:
-        return key
-    import hashlib
-
-    return f"{key[:400]}…{hashlib.sha256(_wire.encode_loosely(key)).hexdigest()}"
 
 
 def stopped(answer: dict[str, Any]) -> Stopped:

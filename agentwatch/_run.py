@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentwatch import _given, _wire
+from agentwatch import _given, _key, _wire
 from agentwatch._errors import Replayed, Stopped, ToolFailed
 from agentwatch._failure import describe
 from agentwatch._gate import Call, Traits, stopped
@@ -244,7 +244,7 @@ class _Face:
         )
         if self._client is None:
             return Action(None, tool)
-        named = None if key is None else lambda _: str(key)
+        named = None if key is None else _key.given(key, tool)
         return Action(Call(self._client, traits, dict(args or {}), named, repeatable=False), tool)
 
     def _tell(self, fields: dict[str, Any]) -> None:

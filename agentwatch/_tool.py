@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from agentwatch import _key
 from agentwatch._gate import Call, Traits
 from agentwatch._session import current
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from inspect import Signature
     from typing import Any, Protocol, TypeVar, overload
-
-    from agentwatch._gate import Key
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -124,7 +123,7 @@ def _guard(function: Any, traits: Traits, key: str | None) -> Any:
         # Functions in C may not tell theirs.
         signature = inspect.signature(lambda *args, **kwargs: None)
     _check_names(signature, traits, key)
-    template: Key | None = key.format_map if key is not None else None
+    template = None if key is None else _key.filled(key, traits.tool, traits.redact)
     named = _names_of(signature)
 
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
