@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter, deque
 
 import msgspec
 
@@ -17,6 +18,9 @@ from store.records import Event, Json
 
 MOST_OPEN = 1000
 """Begins that are remembered while their ends are out; the oldest are forgotten first."""
+
+MOST_DONE = 2000
+"""Calls that are remembered in case a later attempt does them again."""
 
 _COUNT = re.compile(
     r"\b(\d{1,6}) (?:tests? )?(?:fail(?:ed|ures?|ing)|errors?|problems?|issues?|warnings?|violations?)\b", re.I
@@ -55,6 +59,8 @@ class Call(msgspec.Struct, frozen=True):
     """It went well and brought nothing."""
     shown: dict[str, Json]
     """As `runtime.policy.evidence.call`."""
+    redone: bool = False
+    """An earlier attempt did the same, with the same result, after the checkpoint that this attempt began from."""
 
 
 class Calls:
@@ -63,6 +69,11 @@ class Calls:
     def __init__(self, outcome: Outcome | None = None) -> None:
         self._outcome = outcome or Outcome()
         self._open: dict[str, Event] = {}
+        self._done: deque[tuple[int, str]] = deque(maxlen=MOST_DONE)
+        """The latest calls: the checkpoint after which each was done, and its key."""
+        self._checkpoint = 0
+        self._again: Counter[str] = Counter()
+        """What earlier attempts did after the checkpoint that this one began from, and this one has not yet, by key."""
         self._fed: Event | None = None
         self._call: Call | None = None
         self.repeating = ""
@@ -83,6 +94,10 @@ class Calls:
             self._open.pop(event.body["id"], None)
         elif event.kind == Kind.ATTEMPT_STARTED and not event.body.get("adopted"):
             self._open.clear()
+            self._checkpoint = event.body.get("checkpoint") or 0
+            self._again = Counter(key for after, key in self._done if after >= self._checkpoint)
+        elif event.kind == Kind.CHECKPOINT:
+            self._checkpoint = event.body["number"]
         elif event.kind == Kind.ACTION_END:
             begin = self._open.pop(event.body["id"], None)
             return self._finished(begin, event) if begin is not None else None
@@ -99,6 +114,11 @@ class Calls:
         call_key = _digest(quick([tool, args]))
         if body.get("opaque"):
             call_key += f" {begin.seq}"  # Its arguments do not tell their values: it equals no other.
+        key = f"{call_key} {_digest(normal(result).encode('utf-8', 'surrogatepass'))}{'' if ok else '!'}"
+        redone = self._again[key] > 0
+        if redone:
+            self._again[key] -= 1
+        self._done.append((self._checkpoint, key))
         return Call(
             id=body["id"],
             seq=end.seq,
@@ -111,12 +131,13 @@ class Calls:
             poll=bool(body.get("poll")),
             retry_of=body.get("retry_of") or "",
             call_key=call_key,
-            key=f"{call_key} {_digest(normal(result).encode('utf-8', 'surrogatepass'))}{'' if ok else '!'}",
+            key=key,
             finding=finding,
             failure=_failure(result, finding) if failed else "",
             errors=_errors(result) if failed else None,
             empty=ok and not failed and is_empty(result),
             shown=shown,
+            redone=redone,
         )
 
 

@@ -102,8 +102,10 @@ class LoopRule:
             self._paused_by.add(event.body.get("signature") or "")
         elif event.kind == Kind.USAGE:
             self._asked_model_at = event.at
+        elif event.kind == Kind.ATTEMPT_STARTED and not event.body.get("adopted"):
+            self._ended.clear()
         call = self._calls.feed(event)
-        return [] if call is None else self._ended_call(call)
+        return [] if call is None or call.redone else self._ended_call(call)
 
     def tick(self, now: float) -> Iterable[Ruling]:
         return []

@@ -88,7 +88,8 @@ class ProgressRule:
         elif event.kind == Kind.TASK and self._unseen(f"task {event.body['name']}"):
             self._renew(f"the task {event.body['name']}", event.seq, event.at)
         # A retry was ordered by the supervisor: it says nothing about what the agent makes of its time.
-        return self._judge(call) if call is not None and not call.retry_of else []
+        # And what is done again after a crash only brings the run back to where it was.
+        return self._judge(call) if call is not None and not call.retry_of and not call.redone else []
 
     def tick(self, now: float) -> Iterable[Ruling]:
         return []

@@ -111,6 +111,27 @@ async def test_a_command_that_ran_when_the_machine_went_down_starts_again(world:
     assert (over.status, over.restarts, world.lines("ledger")) == (Status.COMPLETED, 1, ["1", "2"])
 
 
+async def test_an_agent_that_does_known_calls_anew_after_crashes_is_not_taken_for_standing_still(world: World) -> None:
+    run = await world.start(
+        """
+import agentwatch
+@agentwatch.tool(idempotent=True)
+def read(n):
+    return f"content {n}"
+with agentwatch.start() as run:
+    for n in range(30):
+        with run.step(f"read {n}"):
+            read(n)
+    if run.attempt < 4:
+        os._exit(9)
+""",
+        restart=5,
+    )
+    over = await world.until(run, lambda now: now.at_rest)
+    assert (over.status, over.attempt) == (Status.COMPLETED, 4)
+    assert [event.body["summary"] for event in await world.events(run, Kind.RULING)] == []
+
+
 async def test_a_restart_that_was_due_when_the_runtime_died_counts_as_one(world: World) -> None:
     run = await world.start("raw = Raw()\nraw.step(1)\nsys.exit(1)", restart=4)
     await world.until(run, lambda now: now.status is Status.WAITING and now.restarts == 2)
