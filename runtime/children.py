@@ -27,6 +27,8 @@ class Children:
     def watch(self, live: LiveRun) -> None:
         """Notice the end of the run's main process."""
         assert live.process is not None
+        if live.exit is not None:
+            return  # A runtime before this one saw it.
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
                 live.process_descriptor = os.pidfd_open(live.process.pid)

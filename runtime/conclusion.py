@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from runtime.live import Ending, Exit, Outcome
@@ -13,6 +15,8 @@ from store.states import Status, StopReason
 WHY_CHARS = 300
 """Of an agent's own words that are shown in a line; the whole of them stands in its `fail` event."""
 SUMMARY_CHARS = 4000
+MOST_NAMED = 5
+"""Of the processes that were cut off, in a line."""
 
 
 class Conclusion(msgspec.Struct, frozen=True):
@@ -28,12 +32,18 @@ class Conclusion(msgspec.Struct, frozen=True):
 
 
 def conclude(
-    run: Run, launch: Launch, ending: Ending, exit: Exit | None, doubts: list[Json], log_tail: list[str]
+    run: Run,
+    launch: Launch,
+    ending: Ending,
+    exit: Exit | None,
+    doubts: list[Json],
+    log_tail: list[str],
+    cut_off: Sequence[str] = (),
 ) -> Conclusion:
     """Decide what the run becomes.
 
     `doubts` are the intents left open that may have happened; `exit` is None, or empty, where nobody could see how
-    the process ended (it was started by a runtime that is gone).
+    the process ended (it was started by a runtime that is gone).  `cut_off` is what still went on when it was ended.
     """
     if ending.outcome is Outcome.KILLED:
         evidence: dict[str, Json] = {"summary": f"Killed by {ending.by}; it can never be resumed."}
@@ -41,27 +51,51 @@ def conclude(
             evidence["in_doubt"] = doubts
         return Conclusion(Status.KILLED, "its processes are gone", StopReason.USER_KILLED, f"by {ending.by}", evidence)
     if run.said == "complete":
-        return Conclusion(Status.COMPLETED, "the agent said so", StopReason.COMPLETED)
-    ended = _by_itself(run, launch, ending, exit, log_tail)
+        return _completed(run, "the agent said so", cut_off)
+    unseen = ending.outcome is Outcome.NATURAL and (exit is None or not exit.known)
+    if run.said == "part" and unseen and not doubts and not cut_off:
+        # Nobody saw how the command around it ended, but what it ran was done.
+        why = "a process of it said that it is complete"
+        return Conclusion(Status.COMPLETED, "a process of it said so", StopReason.COMPLETED, why)
+    ended = _by_itself(run, launch, ending, exit, log_tail, cut_off)
     if doubts and ended.status is not Status.COMPLETED:
         return _in_doubt(ended, doubts)
     return ended
 
 
-def _by_itself(run: Run, launch: Launch, ending: Ending, exit: Exit | None, log_tail: list[str]) -> Conclusion:
+def _completed(run: Run, cause: str, cut_off: Sequence[str]) -> Conclusion:
+    """What is complete hides nothing that was cut off."""
+    how = done(run)
+    if not cut_off:
+        return Conclusion(Status.COMPLETED, cause, StopReason.COMPLETED, "" if run.said == "complete" else how)
+    many = "1 process" if len(cut_off) == 1 else f"{len(cut_off)} processes"
+    were = f"{many} that went on {'was' if len(cut_off) == 1 else 'were'} ended: {', '.join(cut_off[:MOST_NAMED])}"
+    more = f" and {len(cut_off) - MOST_NAMED} more" if len(cut_off) > MOST_NAMED else ""
+    evidence: dict[str, Json] = {"summary": f"It {how}; {were}{more}.", "cut_off": list(cut_off)}
+    return Conclusion(Status.COMPLETED, cause, StopReason.COMPLETED, f"{how}; {were}{more}", evidence)
+
+
+def done(run: Run) -> str:
+    """How the agent of a run was done."""
+    return {"complete": "said that it is complete", "fail": "gave up"}.get(run.said, "exited with 0")
+
+
+def _by_itself(
+    run: Run, launch: Launch, ending: Ending, exit: Exit | None, log_tail: list[str], cut_off: Sequence[str]
+) -> Conclusion:
     if ending.outcome in (Outcome.PARKED, Outcome.RESUMED) or (run.status is Status.PAUSED and ending.reason is None):
         reason, why = ending.reason or run.reason, ending.why or run.why
         return Conclusion(Status.PAUSED, "parked", reason, why, ending.evidence or run.evidence)
     if ending.outcome is Outcome.STOPPED:
         return Conclusion(Status.STOPPED, "its processes are gone", ending.reason, ending.why, ending.evidence)
-    if run.said == "fail":
+    if run.said in ("fail", "part fail"):
         said = {"summary": f"The agent gave up: {run.said_message[:SUMMARY_CHARS]}", "log_tail": log_tail}
         why = run.said_message[:WHY_CHARS]
         return Conclusion(Status.STOPPED, "the agent said so", StopReason.AGENT_FAILED, why, said)
     if exit is None or not exit.known:
         return _lost(run, launch, exit, log_tail)
     if exit.code == 0:
-        return Conclusion(Status.COMPLETED, "exit code 0", StopReason.COMPLETED)
+        return _completed(run, "exited with 0", cut_off)
     return _crashed(run, launch, exit, log_tail)
 
 

@@ -36,6 +36,8 @@ class Connection(asyncio.BufferedProtocol):
         self.run: str | None = None
         """The run it speaks for, once its hello was accepted."""
         self.pid = 0
+        self.said_end = False
+        """Its process said that it is done."""
         self.began: float | None = None
         """When its process began, as `runtime.process.start_time` tells it; None where nobody can tell."""
 

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from runtime import logs
 from runtime.conclusion import Conclusion, conclude
 from runtime.core import Core, log
+from runtime.lingering import Lingering
 from runtime.live import Ending, LiveRun, Outcome
 from runtime.policy.ruling import Level
-from runtime.process import end_tree
+from runtime.process import commands, end_tree
 from store.events import Kind
 from store.records import Json
 from store.states import AT_REST, TRANSITIONS, Status, StopReason
@@ -23,8 +25,6 @@ TERM_GRACE_S = 5.0
 """Between asking a process to end and ending it."""
 UNWIND_S = 5.0
 """How long an agent that was told to stop may take before it is asked with a signal."""
-LINGER_S = 10.0
-"""How long a process may live on after its agent said it was complete."""
 RESTART_BASE_S = 0.5
 RESTART_CAP_S = 30.0
 STUCK_SHOWN = 5
@@ -50,14 +50,19 @@ class Endings:
         """Takes in what a dead process left in its spool (set by recovery)."""
         self.buried: Callable[[LiveRun], None] = lambda live: None
         """Told of every run whose processes are gone (set by the runtime)."""
+        self._lingering = Lingering(core, self._end_now)
 
-    def said_end(self, live: LiveRun) -> None:
-        """The agent said it is done: its process gets a while to end by itself."""
-        self._core.later(live, LINGER_S, partial(self._end_now, live))
+    def linger(self, live: LiveRun, *, adopted: bool = False) -> None:
+        """The agent is done: what goes on gets a while to end by itself."""
+        if live.ending is None:
+            self._lingering.begin(live, adopted=adopted)
 
     def exited(self, live: LiveRun) -> None:
-        """The main process is gone: whatever it left behind ends with it."""
-        if live.ending is None:
+        """The main process is gone: what a crash left ends with it, what goes on after a good end is waited for."""
+        ended_well = live.exit is not None and live.exit.code == 0
+        if ended_well or self._core.run(live).said in ("complete", "fail"):
+            self.linger(live)
+        elif live.ending is None:
             self._end_now(live)
 
     def _end_now(self, live: LiveRun) -> None:
@@ -95,11 +100,14 @@ class Endings:
 
     async def _teardown(self, live: LiveRun, ending: Ending) -> None:
         try:
-            if ending.outcome is Outcome.KILLED or ending.outcome is Outcome.NATURAL:
+            if live.exit is not None or live.lingering is not None:
+                live.cut_off = await asyncio.to_thread(commands, live.run, live.process)
+            if ending.outcome is Outcome.KILLED or (ending.outcome is Outcome.NATURAL and not live.lingering):
                 grace_s = 0.0
             else:
                 grace_s = TERM_GRACE_S
-                await self._let_unwind(live)
+                if ending.outcome is not Outcome.NATURAL:
+                    await self._let_unwind(live)
             await end_tree(live.run, live.process, grace_s=grace_s, stuck=partial(self._stuck, live))
             await self._read_to_the_end(live)
         except Exception as error:
@@ -148,11 +156,12 @@ class Endings:
         self.read_spool(live)
         live.cancel_timers()
         live.waiting.clear()
-        live.token, live.ending_task, live.stuck = "", None, False
+        live.token, live.ending_task, live.stuck, live.lingering = "", None, False, None
         self._close_attempt(live)
         doubts = self._settle_intents(live)
-        conclusion = conclude(core.run(live), live.launch, ending, live.exit, doubts, self._last_words(live))
-        live.process = live.child = None
+        cut_off = [self._clean(live, command) for command in live.cut_off]
+        conclusion = conclude(core.run(live), live.launch, ending, live.exit, doubts, self._last_words(live), cut_off)
+        live.process, live.child, live.cut_off = None, None, []
         self._carry_out(live, ending, conclusion)
 
     def _close_attempt(self, live: LiveRun) -> None:
@@ -165,6 +174,9 @@ class Endings:
         core.record(live, Kind.ATTEMPT_ENDED, body)
         core.journal.end_attempt(live.run, run.attempt)
         self.buried(live)
+
+    def _clean(self, live: LiveRun, command: str) -> str:
+        return str(msgspec.json.decode(self._core.clean(live.run, msgspec.json.encode(command))))
 
     def _last_words(self, live: LiveRun, lines: int = 20) -> list[str]:
         """What the attempt wrote last; attempts share one log."""

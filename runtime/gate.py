@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from functools import partial
 
@@ -62,6 +63,7 @@ class Gate:
         if live is None or connection not in live.connections:
             connection.refuse("this attempt is over")
             return
+        live.heard_at = asyncio.get_running_loop().time()
         self._take(live, connection, message, raw)
 
     def closed(self, connection: Connection) -> None:
@@ -391,7 +393,18 @@ class Gate:
         self._core.after_commit(partial(connection.send, wire.frame("saved", id=message.id, number=number)))
 
     def _said_end(self, live: LiveRun, connection: Connection, message: wire.Complete | wire.Fail, raw: bytes) -> None:
-        if not self._core.run(live).said:
-            self._note(live, Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL, raw)
-            self._lifecycle.endings.said_end(live)
+        connection.said_end = True
+        self.take_said_end(live, message, raw, connection.pid)
+        if self._core.run(live).said in ("complete", "fail"):
+            self._lifecycle.endings.linger(live)
         self._core.after_commit(partial(connection.send, wire.frame("ended", id=message.id, retry_after_s=None)))
+
+    def take_said_end(self, live: LiveRun, message: wire.Complete | wire.Fail, raw: bytes, pid: int) -> None:
+        """Record that a process is done: what the main one says first holds, for others as long as none gave up."""
+        body, said = msgspec.json.decode(raw), self._core.run(live).said
+        kind = Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL
+        if live.process is not None and live.process.pid == pid:
+            if said not in ("complete", "fail"):
+                self._core.record(live, kind, body, raw)
+        elif said in ("", "part"):
+            self._core.record(live, kind, body | {"child": True})

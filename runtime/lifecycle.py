@@ -226,8 +226,10 @@ class Lifecycle:
             live, Status.PAUSING, f"asked by {order.by}", reason=order.reason, why=order.why,
             evidence=order.evidence, waits_for=self.waits_for(live),
         )  # fmt: skip
-        if self._core.run(live).sdk:
+        if self._core.run(live).sdk and (live.exit is None or live.connections):
             self.reach_pause(live)
+        elif live.exit is not None:
+            self._freezing.ask(live, True)  # Nobody is left who could come by the gate.
         elif live.process is not None and asyncio.get_running_loop().time() - live.spawned_at >= HELLO_WAIT_S:
             self._freezing.ask(live, True)
 

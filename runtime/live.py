@@ -186,6 +186,12 @@ class LiveRun:
     pause: PauseOrder | None = None
     ending: Ending | None = None
     ending_task: asyncio.Task[None] | None = None
+    lingering: asyncio.Task[None] | None = None
+    """Waits for what goes on though the agent is done."""
+    heard_at: float = 0.0
+    """When a process of it last said anything, by the loop's clock."""
+    cut_off: list[str] = field(default_factory=list)
+    """What still went on when the attempt was ended: process ids and commands."""
     still: bool = False
     """Its processes are to stand still (SIGSTOP); a run that knows no gate is paused like that."""
     freezing: asyncio.Task[None] | None = None

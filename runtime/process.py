@@ -23,6 +23,8 @@ MARKER = "AGENTWATCH_RUN"
 """The variable whose value names the run a process belongs to."""
 START_TIME_TOLERANCE_S = 0.05
 _PR_SET_CHILD_SUBREAPER = 36
+COMMAND_CHARS = 60
+"""Of a process's command, where it is named in a line."""
 STUCK_AFTER_S = 10.0
 """What lives on for so long after SIGKILL can only be waited for: it is another user's, or sleeps in the kernel."""
 STUCK_PAUSE_S = 5.0
@@ -116,6 +118,16 @@ def members(run: str, leader: Process | None) -> list[int]:
         found.update(more)
         unseen += more
     return sorted(found)
+
+
+def commands(run: str, leader: Process | None) -> list[str]:
+    """Every live process of a run by its id and its command."""
+    told = []
+    for pid in members(run, leader):
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            told.append(f"{pid} ({' '.join(process.cmdline())[:COMMAND_CHARS] or process.name()})")
+    return told
 
 
 def _same_or_gone(leader: Process) -> bool:

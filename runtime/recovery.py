@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from runtime import wire
 from runtime.core import Core, log
 from runtime.gate import Gate
@@ -68,6 +66,10 @@ class Recovery:
                 live.checkpoint = run.stands_at
             self._finish(live, Ending(Outcome.RESUMED, by="the new runtime"))
         elif alive and attempt is not None:
+            self._adopt(live, run, attempt)
+            return live
+        elif attempt is not None and attempt.boot == boot_id() and (run.lingers or run.said == "complete"):
+            live.exit = Exit() if run.said in ("complete", "fail") else Exit(code=0)
             self._adopt(live, run, attempt)
             return live
         else:
@@ -139,6 +141,8 @@ class Recovery:
         if run.pause_asked or run.status in (Status.PAUSING, Status.PAUSED):
             live.pause = PauseOrder("an operator", run.reason or StopReason.USER_PAUSED, run.why, run.evidence)
         self._lifecycle.adopt(live, attempt)
+        if run.lingers or run.said in ("complete", "fail"):
+            self._lifecycle.endings.linger(live, adopted=True)
         if run.status is Status.NEEDS_REVIEW:
             self._gate.await_asker(live)
         log.info("took over run %s, process %s", run.run, attempt.pid)
@@ -157,11 +161,12 @@ class Recovery:
                 except OSError as error:
                     log.error("spool of %s: %s", live.run, error)
                     continue
+                pid = int(path.stem.split("-")[1])
                 for line in lines:
-                    self._take_spooled(live, line)
+                    self._take_spooled(live, line, pid)
             self._core.after_commit(lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
 
-    def _take_spooled(self, live: LiveRun, line: bytes) -> None:
+    def _take_spooled(self, live: LiveRun, line: bytes, pid: int) -> None:
         try:
             message = wire.decode(line)
         except wire.BadFrame as error:
@@ -170,9 +175,8 @@ class Recovery:
         line = self._core.clean(live.run, line)
         if isinstance(message, wire.ActionEnd):
             self._gate.take_spooled_end(live, message, line)
-        elif isinstance(message, wire.Complete | wire.Fail) and not self._core.run(live).said:
-            kind = Kind.COMPLETE if isinstance(message, wire.Complete) else Kind.FAIL
-            self._core.record(live, kind, msgspec.json.decode(line), line)
+        elif isinstance(message, wire.Complete | wire.Fail):
+            self._gate.take_said_end(live, message, line, pid)
 
 
 def _remember(live: LiveRun, event: Event, done: dict[str, Action]) -> None:

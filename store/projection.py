@@ -83,7 +83,7 @@ def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) ->
     if body.get("adopted"):
         return
     changes.update(attempt=event.attempt, sdk=False, tool="", tool_since=None, last_event_at=event.at)
-    changes.update(said="", said_message="", went_back=False)
+    changes.update(said="", said_message="", lingers="", went_back=False)
     changes["restarts"] = run.restarts + (1 if body.get("restarted") else 0)
     if run.started_at is None:
         changes["started_at"] = event.at
@@ -95,6 +95,7 @@ def _attempt_started(run: Run, event: Event, body: Changes, changes: Changes) ->
 
 def _attempt_ended(run: Run, event: Event, body: Changes, changes: Changes) -> None:
     changes.update(pid=None, tool="", tool_since=None, held=False, frozen=False, parks_at=None)
+    changes["lingers"] = ""
 
 
 def _pause_asked(run: Run, event: Event, body: Changes, changes: Changes) -> None:
@@ -183,11 +184,17 @@ def _task(run: Run, event: Event, body: Changes, changes: Changes) -> None:
 
 
 def _complete(run: Run, event: Event, body: Changes, changes: Changes) -> None:
-    changes["said"] = "complete"
+    changes["said"] = "part" if body.get("child") else "complete"
 
 
 def _fail(run: Run, event: Event, body: Changes, changes: Changes) -> None:
-    changes.update(said="fail", said_message=body["message"][:SAID_CHARS])
+    changes.update(said="part fail" if body.get("child") else "fail", said_message=body["message"][:SAID_CHARS])
+
+
+def _lingers(run: Run, event: Event, body: Changes, changes: Changes) -> None:
+    changes["lingers"] = body["why"]
+    if run.status in (Status.STARTING, Status.RUNNING):
+        changes.update(why=body["why"], waits_for=body["waits_for"])
 
 
 def _granted(run: Run, event: Event, body: Changes, changes: Changes) -> None:
@@ -250,6 +257,7 @@ _FOLDS: dict[str, Callable[[Run, Event, Changes, Changes], None]] = {
     Kind.ACTION_WITHDRAWN: _action_gone,
     Kind.RESOLVED: _action_gone,
     Kind.CHECKPOINT: _checkpoint,
+    Kind.LINGERS: _lingers,
     Kind.COMPLETE: _complete,
     Kind.FAIL: _fail,
     Kind.GRANTED: _granted,

@@ -200,7 +200,10 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     command: tuple[str, ...] = ()
     cwd: str = ""
     said: str = ""
-    """`complete` or `fail` once the current attempt said so, else empty."""
+    """`complete` or `fail` once the main process of the current attempt said so, `part` or `part fail` once another
+    process of it did, else empty."""
+    lingers: str = ""
+    """How the agent was done and what of the current attempt goes on nevertheless; empty while it is not done."""
     said_message: str = ""
     """With `fail`: the agent's own words."""
     restarts: int = 0

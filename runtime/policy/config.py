@@ -297,6 +297,8 @@ class Timeout(Section, frozen=True):
     """One step."""
     run_s: Seconds | None = None
     """The run since it was started or last resumed."""
+    linger_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 10.0
+    """What still goes on once the agent is done, and says nothing; then it is ended."""
 
 
 class Redaction(Section, frozen=True):

@@ -48,7 +48,8 @@ def rested(run: Run) -> str:
         case Status.COMPLETED:
             known = run.rested_at is not None and run.started_at is not None
             took = f", {formats.span((run.rested_at or 0.0) - (run.started_at or 0.0))}" if known else ""
-            return f"completed, {formats.plural(run.step, 'step')}, {formats.money(run.cost_usd)}{took}"
+            how = f", {why}" if why else ""
+            return f"completed, {formats.plural(run.step, 'step')}, {formats.money(run.cost_usd)}{took}{how}"
         case Status.NEEDS_REVIEW:
             return f"NEEDS YOU: {plain(standing.why(run, run.rested_at or run.last_event_at))}"
         case Status.KILLED:
@@ -112,6 +113,10 @@ def _status(run: Run, event: Event) -> Change | None:
     return None
 
 
+def _lingers(run: Run, event: Event) -> Change:
+    return Change("status", plain(str(event.body["why"])))
+
+
 def _ruling(run: Run, event: Event) -> Change | None:
     words = {"warn": "warned", "steer": "steered"}
     word = words.get(str(event.body.get("level")))
@@ -132,6 +137,7 @@ _SAYINGS: dict[str, Callable[[Run, Event], Change | None]] = {
     Kind.ATTEMPT_STARTED: _attempt_started,
     Kind.ATTEMPT_ENDED: _attempt_ended,
     Kind.STATUS: _status,
+    Kind.LINGERS: _lingers,
     Kind.RULING: _ruling,
     Kind.STEP_BEGIN: _going,
     Kind.PROGRESS: _going,

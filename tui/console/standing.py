@@ -259,6 +259,8 @@ def _running(run: Run, now: float) -> str:
         return f"{verb}: {run.warned.summary}"
     if run.pause_asked:
         return f"pausing: {_pausing(run)}"
+    if run.lingers:
+        return run.lingers
     near = tightest(run, now)
     if near is not None and near[1] >= NEAR_LIMIT:
         return f"{formats.percent(near[1])}% of its {BUDGET_WORDS.get(near[0], near[0])}"

@@ -340,6 +340,7 @@ _TELLERS: dict[str, Callable[[dict[str, Json]], Told]] = {
     Kind.STATUS: _status,
     Kind.ATTEMPT_STARTED: _attempt_started,
     Kind.ATTEMPT_ENDED: _attempt_ended,
+    Kind.LINGERS: lambda body: ("", str(body.get("why")), ""),
     Kind.PAUSE_ASKED: lambda body: (
         "paused",
         f"pause asked by {body.get('by')}"

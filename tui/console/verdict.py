@@ -195,10 +195,16 @@ def _too_long(run: Run, recent: Recent, now: float) -> bool:
 # --- is it still making progress?
 
 
+def _done(run: Run) -> str:
+    """How a completed run was done, and what was cut off."""
+    why = run.why or "said that it is complete"
+    return f"It {why}." if why.startswith(("exited", "said")) else f"{why[:1].upper()}{why[1:]}."
+
+
 def _progress(run: Run, recent: Recent, now: float) -> Answer:
     far = _far(run)
     if run.status is Status.COMPLETED:
-        return Answer("YES", _joined(far) if far else "It said that it is complete.")
+        return Answer("YES", _joined(far) if far else _done(run))
     if run.status in (Status.QUEUED, Status.STARTING):
         return Answer("NOT YET", "It has not begun.")
     newest = max(recent.new_at or 0.0, run.progress_at or 0.0)

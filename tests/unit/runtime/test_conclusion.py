@@ -20,7 +20,11 @@ NATURAL = Ending(Outcome.NATURAL)
 @pytest.mark.parametrize(
     ("said", "exit", "status", "reason", "why"),
     [
-        ("", Exit(code=0), Status.COMPLETED, StopReason.COMPLETED, ""),
+        ("", Exit(code=0), Status.COMPLETED, StopReason.COMPLETED, "exited with 0"),
+        ("part", Exit(code=0), Status.COMPLETED, StopReason.COMPLETED, "exited with 0"),
+        ("part", Exit(code=3), Status.STOPPED, StopReason.AGENT_CRASHED, "exit code 3"),
+        ("part", Exit(), Status.COMPLETED, StopReason.COMPLETED, "a process of it said that it is complete"),
+        ("part fail", Exit(code=0), Status.STOPPED, StopReason.AGENT_FAILED, "no licence"),
         ("complete", Exit(code=1), Status.COMPLETED, StopReason.COMPLETED, ""),
         ("complete", Exit(), Status.COMPLETED, StopReason.COMPLETED, ""),
         ("fail", Exit(code=1), Status.STOPPED, StopReason.AGENT_FAILED, "no licence"),
@@ -106,3 +110,19 @@ def test_a_held_process_that_dies_is_parked_with_its_reason() -> None:
     )
     ended = conclude(held, LAUNCH, NATURAL, Exit(signal="9 (SIGKILL)"), [], [])
     assert (ended.status, ended.reason, ended.why) == (Status.PAUSED, StopReason.LOOP_DETECTED, "loop")
+
+
+@pytest.mark.parametrize(
+    ("said", "exit", "how"),
+    [("complete", Exit(code=1), "said that it is complete"), ("", Exit(code=0), "exited with 0")],
+)
+def test_what_was_cut_off_is_named_by_what_is_completed(said: str, exit: Exit, how: str) -> None:
+    run = Run("abc", "agent", "goal", 1.0, status=Status.RUNNING, attempt=1, said=said)
+    ended = conclude(run, LAUNCH, NATURAL, exit, [], [], [f"{n} (work)" for n in range(7)])
+    named = "0 (work), 1 (work), 2 (work), 3 (work), 4 (work) and 2 more"
+    assert (ended.status, ended.why) == (Status.COMPLETED, f"{how}; 7 processes that went on were ended: {named}")
+
+
+def test_what_a_part_of_it_said_proves_nothing_where_another_part_was_cut_off() -> None:
+    run = Run("abc", "agent", "goal", 1.0, status=Status.RUNNING, attempt=1, said="part")
+    assert conclude(run, LAUNCH, NATURAL, Exit(), [], [], ["7 (work)"]).status is Status.STOPPED
