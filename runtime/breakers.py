@@ -11,12 +11,16 @@ import msgspec
 
 from runtime.core import Core
 from runtime.live import LiveRun, Permission
-from runtime.policy.breaker import Breaker, BreakerState, Permit
+from runtime.policy.breaker import Breaker, BreakerState, Failing, Permit
+from runtime.policy.fault import fault_of
 from store.events import Kind
 from store.records import Json
 
 MOST_BREAKERS = 1000
 """That are remembered: a crawler leans on more hosts than anybody looks at."""
+
+ERROR_CHARS = 200
+"""Of the last error that a breaker remembers."""
 
 SAVE_EVERY_S = 5.0
 """A breaker that did not change its state is saved this often at most: its window of calls is no more than a hint."""
@@ -51,13 +55,18 @@ class Breakers:
         live.permissions[ident] = Permission(name, permit)
         return None
 
-    def told(self, live: LiveRun, ident: str, ok: bool | None) -> None:
-        """A call ended: well, by a failure of the dependency, or (None) in a way that says nothing about it."""
+    def told(self, live: LiveRun, ident: str, ok: bool | None, tool: str = "", error: Json = None) -> None:
+        """A call ended: well, by a failure of the dependency, or (None) in a way that says nothing about it.
+
+        `tool`, `error`: of a failure, as it is recorded.
+        """
         permission = live.permissions.pop(ident, None)
         if permission is None:
             return
         name, section = permission.dependency, live.policy.breaker
         before, known = self.state(name), self._breakers.get(name, Breaker())
+        if ok is False:
+            known = known.noted(self._failing(live, tool, error))
         after = known.told(self._core.steady.now(), ok, permission.permit, section, random.random())
         self._put(name, live.run, after)
         self._dirty.add(name)
@@ -68,6 +77,12 @@ class Breakers:
         if name in self._queues:
             # After what is being dealt with now: the ended call's own answer comes first.
             asyncio.get_running_loop().call_soon(self._wake, name)
+
+    def _failing(self, live: LiveRun, tool: str, error: Json) -> Failing:
+        said = error if isinstance(error, dict) else {}
+        words = f"{said.get('type') or 'error'}: {said.get('message') or ''}".rstrip(": ")[:ERROR_CHARS]
+        run = self._core.run(live)
+        return Failing(self._core.steady.now(), str(fault_of(said)), words, tool, run.run, run.agent)
 
     def gone(self, live: LiveRun) -> None:
         """A run's processes are gone: none of its calls waits or says anything any more; what they said is saved."""
@@ -163,6 +178,9 @@ class Breakers:
         body: dict[str, Json] = {"name": name, "state": self.state(name), "why": why}
         body |= {"until": breaker.until, "failed": failed, "calls": len(breaker.recent)}
         body["held"] = len(self._queues.get(name, ()))
+        if breaker.kinds:
+            body["kinds"] = dict(breaker.kinds)
+            body["last_error"] = msgspec.to_builtins(breaker.last_error)
         self._core.record_home(Kind.BREAKER, body)
         self._save(name)
 

@@ -81,10 +81,11 @@ class Ends:
 
     def record_end(self, live: LiveRun, action: Action, message: wire.ActionEnd, raw: bytes) -> None:
         """Record how an action ended: a success that must not be done again is kept, any other end clears it."""
-        self._breakers.told(live, action.id, True if message.ok else dependency_failed(message.error))
         step = self._core.run(live).step
         raw = raw.rstrip()[:-1] + b"," + msgspec.json.encode({"tool": action.tool, "step": step})[1:]
         body = msgspec.json.decode(raw)
+        went_well = True if message.ok else dependency_failed(message.error)
+        self._breakers.told(live, action.id, went_well, action.tool, body.get("error"))
         if not message.ok or action.idempotent:
             live.ended(action.id, self._core.journal.next_seq)
             self.clear(live, action.id, Kind.ACTION_END, body, raw)

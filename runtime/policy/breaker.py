@@ -33,6 +33,19 @@ class Permit(StrEnum):
     WAIT = "wait"
 
 
+class Failing(msgspec.Struct, frozen=True):
+    """One failure that a breaker counted."""
+
+    at: float
+    """As the breaker's times."""
+    kind: str
+    """throttled | refused | transient, as `runtime.policy.fault.Fault`."""
+    error: str
+    tool: str
+    run: str
+    agent: str
+
+
 class Breaker(msgspec.Struct, frozen=True):
     """All that is known of a dependency.  Every change gives a new breaker; times are seconds since the epoch.
 
@@ -55,6 +68,9 @@ class Breaker(msgspec.Struct, frozen=True):
     ramp_ok: int = 0
     held_open: bool = False
     """An operator holds it open until it is reset."""
+    kinds: dict[str, int] = {}
+    """What failed since it last went well: how often, by kind."""
+    last_error: Failing | None = None
 
     def state(self, now: float) -> BreakerState:
         if self.opened_at is None:
@@ -76,6 +92,11 @@ class Breaker(msgspec.Struct, frozen=True):
             return self, Permit.WAIT
         return replace(self, ramp_out=self.ramp_out + 1), Permit.GO
 
+    def noted(self, failing: Failing) -> Breaker:
+        """The breaker that knows of one more failure, before it is told of it."""
+        kinds = self.kinds | {failing.kind: self.kinds.get(failing.kind, 0) + 1}
+        return replace(self, kinds=kinds, last_error=failing)
+
     def told(self, now: float, ok: bool | None, permit: Permit, section: Breaking, chance: float) -> Breaker:
         """Return the breaker after a call ended.
 
@@ -96,7 +117,7 @@ class Breaker(msgspec.Struct, frozen=True):
         relapsed = bool(self.ramp) and not ok
         if relapsed or (len(recent) >= section.least_calls and failed >= section.failed_share * len(recent)):
             return after._opened(now, section, chance)
-        return replace(after, recent=recent)
+        return replace(after, recent=recent, kinds=after.kinds if failed else {})
 
     def tried(self) -> Breaker:
         """Half-open now, because an operator asks for it."""
@@ -116,6 +137,7 @@ class Breaker(msgspec.Struct, frozen=True):
             opened_at=None if self.opened_at is None else self.opened_at + by_s,
             until=self.until + by_s if self.until else 0.0,
             probing_since=None if self.probing_since is None else self.probing_since + by_s,
+            last_error=None if self.last_error is None else replace(self.last_error, at=self.last_error.at + by_s),
         )
 
     def reread(self, now: float) -> Breaker:
@@ -130,7 +152,9 @@ class Breaker(msgspec.Struct, frozen=True):
     def _opened(self, now: float, section: Breaking, chance: float) -> Breaker:
         for_s = min(section.longest_open_s, section.open_s * 2.0 ** min(self.opens, 32))
         for_s *= 1 - JITTER * chance
-        return Breaker(opened_at=now, until=now + for_s, opens=self.opens + 1)
+        return Breaker(
+            opened_at=now, until=now + for_s, opens=self.opens + 1, kinds=self.kinds, last_error=self.last_error
+        )
 
     def _probed(self, now: float, ok: bool | None, section: Breaking, chance: float) -> Breaker:
         if ok is None:

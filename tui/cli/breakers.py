@@ -50,6 +50,11 @@ async def _breakers(where: Place, as_json: bool) -> None:
         say("No breaker is known here: one appears with the first call that leans on a dependency.")
     else:
         table(BREAKERS, [_row(name, known[name], waiting[name], now) for name in names])
+        for name in names:
+            if known[name].opened_at is not None and (
+                why := formats.why_open(known[name].kinds, known[name].last_error)
+            ):
+                say(f"{plain(name)}: {plain(why)}")
 
 
 async def _read(where: Place) -> tuple[dict[str, Breaker], Counter[str]]:
@@ -83,7 +88,18 @@ def shape(name: str, breaker: Breaker, waiting: int, now: float) -> dict[str, Js
         "probes": len(breaker.probes),
         "probes_ok": sum(breaker.probes),
         "waiting": waiting,
+        "kinds": dict(breaker.kinds),
+        "last_error": last_error(breaker),
     }
+
+
+def last_error(breaker: Breaker) -> dict[str, Json] | None:
+    """The latest failure that a breaker counted; None where it remembers none."""
+    failing = breaker.last_error
+    if failing is None:
+        return None
+    told: dict[str, Json] = {"at": iso(failing.at), "kind": failing.kind, "error": failing.error}
+    return told | {"tool": failing.tool, "run": failing.run, "agent": failing.agent}
 
 
 def _row(name: str, breaker: Breaker, waiting: int, now: float) -> list[str]:

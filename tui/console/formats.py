@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runtime.policy.breaker import Failing
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -134,3 +138,11 @@ def percent(share: float) -> str:
     """A share as a whole percentage without its sign; a share is 100 only when it has been reached."""
     whole = math.floor(share * 100 + 1e-9) if math.isfinite(share) else 0
     return str(min(999, whole))
+
+
+def why_open(kinds: Mapping[str, int], last: Failing | None) -> str:
+    """Why a breaker opened: how many failures of which kind, and the last one; empty where nothing is on record."""
+    if not kinds or last is None:
+        return ""
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+    return f"{counts}; last {clock(last.at)}: {last.error} ({last.tool} of {last.agent})"

@@ -230,3 +230,19 @@ async def test_an_open_breaker_survives_the_runtime(world: World, service: Servi
     service.up = True
     assert (await world.rest(run)).status is Status.COMPLETED
     assert service.failures - before <= 1
+
+
+async def test_a_breaker_records_why_it_opened(world: World, service: Service) -> None:
+    service.up = False
+    run = await world.start(CALLER.format(calls=3, url=service.url), policy=FAST)
+    await world.until(run, lambda now: now.status is Status.WAITING and now.dependency != "")
+    async with await world.supervisor.reader() as reader:
+        opened = [body for body in (await reader.breakers()).values() if body["opened_at"] is not None]
+    service.up = True
+    [body] = opened
+    last = body["last_error"]
+    assert body["kinds"] == {"transient": body["kinds"]["transient"]}
+    assert body["kinds"]["transient"] >= 5
+    assert (last["kind"], last["tool"], last["run"], last["agent"]) == ("transient", "fetch", run, "agent")
+    assert "503" in last["error"]
+    await world.until(run, lambda now: now.status is Status.COMPLETED)

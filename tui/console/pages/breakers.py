@@ -12,6 +12,7 @@ from tui.console import formats
 from tui.console.can import short
 from tui.console.lines import EMPTY, Line, Span, beside, clip_line, fit, line, rule
 from tui.console.pages.fleet_row import task
+from tui.plain import plain
 
 _WORDS = {
     BreakerState.CLOSED: ("●", "closed", ""),
@@ -62,6 +63,8 @@ def breaker_facts(body: Mapping[str, Json], waiting: int, now: float, width: int
     if breaker.recent:
         failed = sum(not ok for _, ok in breaker.recent)
         rows.append(("why", f"{failed} of the last {len(breaker.recent)} calls failed"))
+    if why := formats.why_open(breaker.kinds, breaker.last_error):
+        rows.append(("failed", plain(why)))
     if breaker.probes:
         rows.append(("tries", f"{len(breaker.probes)}, of which {sum(breaker.probes)} went well"))
     if breaker.opens > 1:
