@@ -81,8 +81,7 @@ class Breakers:
     def _failing(self, live: LiveRun, tool: str, error: Json) -> Failing:
         said = error if isinstance(error, dict) else {}
         words = f"{said.get('type') or 'error'}: {said.get('message') or ''}".rstrip(": ")[:ERROR_CHARS]
-        run = self._core.run(live)
-        return Failing(self._core.steady.now(), str(fault_of(said)), words, tool, run.run, run.agent)
+        return Failing(self._core.steady.now(), str(fault_of(said)), words, tool, live.run, live.launch.agent)
 
     def gone(self, live: LiveRun) -> None:
         """A run's processes are gone: none of its calls waits or says anything any more; what they said is saved."""

@@ -141,6 +141,18 @@ class Calls:
         )
 
 
+def failed_alike(before: Call, call: Call) -> bool:
+    """Whether two calls failed in the same way.
+
+    Different calls that each bring a hidden error of their own bring data: failed jobs, lines of a compiler.
+    """
+    if (before.tool, before.failure) != (call.tool, call.failure):
+        return False
+    if before.finding is None or call.finding is None or before.call_key == call.call_key:
+        return True
+    return before.finding.line == call.finding.line
+
+
 def _failure(result: Json, finding: Finding | None) -> str:
     """Name an error by its own words; one that says nothing is still one."""
     kind = str(result.get("type") or "").lower() if finding is None and isinstance(result, dict) else ""

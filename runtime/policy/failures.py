@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from runtime.policy import evidence
-from runtime.policy.calls import Call, Calls
+from runtime.policy.calls import Call, Calls, failed_alike
 from runtime.policy.config import Outcome
 from runtime.policy.outcome import Confidence, Finding
 from runtime.policy.ruling import Level, Ruling
@@ -53,7 +53,7 @@ class OutcomeRule:
             self._row.pop(call.parent, None)
             return self._suspect(call, finding)
         row = self._row.pop(call.parent, [])
-        if row and (row[-1].tool, row[-1].failure) != (call.tool, call.failure):
+        if row and not failed_alike(row[-1], call):
             row = []
         row = [*row, call][-self._section.pause_at - 1 :]
         self._row[call.parent] = row

@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from runtime.policy import evidence
-from runtime.policy.calls import Call, Calls
+from runtime.policy.calls import Call, Calls, failed_alike
 from runtime.policy.canonical import quick
 from runtime.policy.config import Loop
 from runtime.policy.ruling import Level, Ruling
@@ -170,7 +170,7 @@ class LoopRule:
             return []
         alike = [call]
         for before in islice(reversed(past.calls), 1, None):
-            if before.tool != call.tool or before.failure != call.failure or _advances(before.args, alike[-1].args):
+            if not failed_alike(before, call) or _advances(before.args, alike[-1].args):
                 break
             alike.append(before)
         times, signature = len(alike), f"error:{_short_digest([call.parent, call.tool, call.failure])}"

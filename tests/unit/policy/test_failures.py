@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from msgspec.structs import replace
 
 from runtime.policy.config import DEFAULT, Contract, Outcome
 from runtime.policy.judge import Judge
 from runtime.policy.ruling import Level
+from store.records import Json
 from store.states import StopReason
 from tests.unit.policy.story import Story
 
@@ -44,6 +48,35 @@ def test_a_success_in_between_starts_the_row_anew() -> None:
             told.call("look", {"seat": n}, {"free": n})
 
     assert told.levels("outcome") == [Level.OBSERVE]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda n: f"2026-11-0{n} 12:0{n}:07 ERROR db: connection refused (attempt {n})",
+        lambda n: {"job": n, "status": "error", "error": f"exit {n}", "log": f"/var/log/{n}"},
+        lambda n: {"jobs": [{"id": n, "status": "failed", "error": "disk full"}], "total": n},
+        lambda n: f"FAILED tests/test_{n}.py::test_a - AssertionError: {n} != 2\n1 failed, {n} passed in 0.1{n}s",
+        lambda n: f"src/a{n}.py:{n}: raise ValueError('bad {n}')",
+        lambda n: f"main.c:{n}:5: error: unknown type name foo{n}",
+        lambda n: f"Error 50{n}: the customer sees a white page after login. Please help.",
+        lambda n: [],
+        lambda n: {"ok": True, "errors": [], "error": None, "n": n},
+    ],
+)
+def test_different_calls_that_each_bring_an_error_of_their_own_bring_data(answer: Callable[[int], Json]) -> None:
+    told = Story(Judge(DEFAULT))
+    for n in range(7):
+        told.call("look", {"i": n}, answer(n))
+    assert Level.STEER not in told.levels()
+    assert Level.PAUSE not in told.levels()
+
+
+def test_different_calls_that_all_bring_the_same_error_fail() -> None:
+    told = Story(Judge(DEFAULT))
+    for n in range(5):
+        told.call("fetch", {"page": n}, "Error: connection refused")
+    assert told.levels("outcome") == [Level.OBSERVE, Level.STEER, Level.PAUSE]
 
 
 def test_a_contract_makes_a_failure_of_what_looks_fine() -> None:
