@@ -92,6 +92,8 @@ def _attempt_started(run: Run, event: Event) -> Change:
 
 def _attempt_ended(run: Run, event: Event) -> Change | None:
     body = event.body
+    if run.status is Status.PAUSED:
+        return Change("ended", "parked")
     if body.get("signal"):
         return Change("ended", f"process ended by signal {plain(str(body['signal']))}")
     if body.get("exit_code"):

@@ -26,6 +26,14 @@ LOOK_S = 0.25
 RUNTIME_TRIES = 3
 NOT_ALL = 3
 LEFT = 130
+GRACE_S = 10.0
+"""Between SIGTERM and SIGKILL, where CI systems and containers say nothing else."""
+FORCED_AT = 0.4
+"""Share of the grace time after which what reached no safe point is parked or frozen."""
+MARGIN_S = 1.0
+"""Of the grace time, at most, to say what became of the runs and leave."""
+SAME_SIGNAL_S = 1.0
+"""Terminals and supervisors send a signal to a group and then to its leader: that is one signal."""
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -42,17 +50,19 @@ Start = Callable[[], Awaitable[Started]]
 class Watch:
     """Follows some runs of a home."""
 
-    def __init__(self, where: Place, voice: Voice, *, timeout_s: float | None = None) -> None:
+    def __init__(self, where: Place, voice: Voice, *, timeout_s: float | None = None, grace_s: float = GRACE_S) -> None:
         self._where = where
         self._voice = voice
         self._timeout_s = timeout_s
+        self._grace_s = grace_s
         self._supervisor = Supervisor(where.home)
         self._fleet = Fleet((), 0)
         self._short: dict[str, str] = {}
         self._ids: tuple[str, ...] = ()
         self._refused = 0
-        self._asked = 0
-        """How often a pause was asked for: 1 at the next safe point, 2 by force, 3 leave."""
+        self._pausing = False
+        self._forcing = False
+        self._signalled_at: float | None = None
         self._asking: set[asyncio.Task[None]] = set()
         self._spoke_at = time.monotonic()
         self._left = asyncio.Event()
@@ -62,17 +72,30 @@ class Watch:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted, signal.Signals(number).name)
+        work = asyncio.create_task(self._follow(start))
+        left = asyncio.create_task(self._left.wait())
+        await asyncio.wait((work, left), return_when=asyncio.FIRST_COMPLETED)
+        left.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait((work,))
+        elif error := work.exception():
+            raise error
+        return self._result()
+
+    async def _follow(self, start: Start) -> None:
         await self._supervisor.ensure_runtime()
         async with await self._supervisor.reader() as reader:
             self._fleet = await reader.fleet()
             started = await start()
             self._ids, self._refused = started.ids, started.refused
-            if self._asked:
+            if self._pausing:
                 self._ask_pause()
-            return await self._watch(reader) if self._ids else self._result()
+            if self._ids:
+                await self._watch(reader)
 
-    async def _watch(self, reader: Reader) -> int:
-        works = (self._tell(reader), self._keep_runtime(), self._speak_up(), self._until_left())
+    async def _watch(self, reader: Reader) -> None:
+        works = (self._tell(reader), self._keep_runtime(), self._speak_up())
         tasks = [asyncio.create_task(work) for work in works]
         if self._timeout_s is not None:
             asyncio.get_running_loop().call_later(self._timeout_s, self._timed_out)
@@ -83,7 +106,6 @@ class Watch:
         finally:
             for task in (*tasks, *self._asking):
                 task.cancel()
-        return self._result()
 
     def _result(self) -> int:
         runs = self._runs()
@@ -97,7 +119,12 @@ class Watch:
         return [self._fleet.runs[ident] for ident in self._ids if ident in self._fleet.runs]
 
     def _live(self) -> list[Run]:
-        return [run for run in self._runs() if not run.at_rest]
+        return [run for run in self._runs() if not self._rests(run)]
+
+    def _rests(self, run: Run) -> bool:
+        """Once a signal came, what is held and has a checkpoint is on its way to be parked."""
+        to_park = self._signalled_at is not None and run.held and not run.begins_again
+        return run.at_rest and not to_park
 
     def _at_rest(self) -> bool:
         return len(self._runs()) == len(self._ids) and not self._live()
@@ -161,27 +188,42 @@ class Watch:
 
     # --- pausing
 
-    async def _until_left(self) -> None:
-        await self._left.wait()
-
     def _timed_out(self) -> None:
-        if self._live():
-            self._pause("--timeout is over")
+        if self._live() and not self._pausing:
+            self._say_why("--timeout is over: pausing at the next safe point")
+            self._ask_pause()
 
     def _interrupted(self, name: str) -> None:
-        self._pause(name)
+        """Pause at once, by force a while later, and leave before whoever sent the signal loses patience."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._signalled_at is None:
+            self._signalled_at = now
+            self._say_why(f"{name}: pausing at the next safe point, leaving within {self._grace_s:g} s")
+            loop.call_later(self._grace_s * FORCED_AT, self._force)
+            loop.call_later(self._grace_s - min(MARGIN_S, self._grace_s / 5), self._leave, "the grace time is over")
+            self._ask_pause()
+        elif now - self._signalled_at >= SAME_SIGNAL_S:
+            self._leave(f"{name} again")
 
-    def _pause(self, cause: str) -> None:
-        self._asked += 1
-        if self._asked == 1:
-            self._voice.note(f"{cause}: pausing at the next safe point; interrupt again to force it")
-        elif self._asked == 2:
-            self._voice.note(f"{cause}: pausing by force; interrupt again to leave the runs to the runtime")
-        else:
-            self._left.set()
+    def _force(self) -> None:
+        if self._live() and not self._left.is_set():
+            self._forcing = True
+            self._say_why("no safe point yet: parking what has a checkpoint, freezing what has none")
+            self._ask_pause()
+
+    def _leave(self, cause: str) -> None:
+        if self._left.is_set() or (self._ids and self._at_rest()):
             return
+        self._voice.note(f"{cause}: leaving")
+        for run in self._live():
+            self._say(run, Change("left", "left to the runtime, which goes on pausing it"), time.time())
+        self._left.set()
+
+    def _say_why(self, text: str) -> None:
+        self._voice.note(text)
+        self._pausing = True
         self._spoke_at = time.monotonic()
-        self._ask_pause()
 
     def _ask_pause(self) -> None:
         for ident in self._ids:
@@ -190,12 +232,16 @@ class Watch:
             task.add_done_callback(self._asking.discard)
 
     async def _pause_one(self, ident: str) -> None:
-        force = self._asked >= 2
         run = self._fleet.runs.get(ident)
-        if run is not None and run.at_rest:
+        if run is not None and self._rests(run):
             return
-        args: dict[str, Json] = {"force": True} if force else {}
-        bound = run.attempt if force and run is not None else None
+        args: dict[str, Json] = {}
+        if self._forcing:
+            args["force"] = True
+        elif self._signalled_at is not None and run is not None and not run.begins_again:
+            # Whoever sends a signal may take the machine away next: what a checkpoint holds needs no process.
+            args["park"] = True
+        bound = run.attempt if self._forcing and run is not None else None
         try:
             answer = await self._supervisor.submit("pause", ident, attempt=bound, **args)
         except (NoAnswer, AgentwatchError) as error:

@@ -17,7 +17,7 @@ from store.reader import Fleet
 from store.records import Run
 from store.states import FINAL, RESUMABLE, Status
 from tui.cli import BROKEN_PIPE, silence
-from tui.cli.headless import NOT_ALL, Started, Watch
+from tui.cli.headless import GRACE_S, NOT_ALL, Started, Watch
 from tui.cli.help import AFTER_DASHES
 from tui.cli.options import HomeOption, JsonOption, Place, UsageMistake, place, seconds
 from tui.cli.output import complain, say
@@ -75,6 +75,15 @@ def run(
         str | None,
         typer.Option("--timeout", metavar="TIME", help="With --headless: then pause the runs.", show_default=False),
     ] = None,
+    grace: Annotated[
+        str | None,
+        typer.Option(
+            "--grace",
+            metavar="TIME",
+            help="With --headless: leave so soon after SIGTERM or Ctrl-C (10s).",
+            show_default=False,
+        ),
+    ] = None,
     if_active: Annotated[
         IfActive,
         typer.Option("--if-active", help="Where an agent has an unfinished run: start another, skip it, or resume it."),
@@ -90,8 +99,10 @@ def run(
     after = context.meta.get(AFTER_DASHES)
     wish = Wish(tuple(agents or ()), None if after is None else tuple(after), demo, goal, policy, count)
     planned = launches(wish, _working_directory(), os.environ)
-    if not headless and (as_json or timeout is not None):
-        raise UsageMistake(f"{'--json' if as_json else '--timeout'} goes with --headless.")
+    if not headless and (as_json or timeout is not None or grace is not None):
+        wrong = "--json" if as_json else "--timeout" if timeout is not None else "--grace"
+        raise UsageMistake(f"{wrong} goes with --headless.")
+    grace_s = seconds(grace, "--grace") if grace is not None else GRACE_S
     timeout_s = seconds(timeout, "--timeout") if timeout is not None else None
     if not headless:
         require_terminal("run opens the console", "add --headless for a line per change")
@@ -99,7 +110,7 @@ def run(
     orders = decide(planned, fleet, if_active)
     if headless:
         voice = JsonLines() if as_json else Lines(where)
-        watch = Watch(where, voice, timeout_s=timeout_s)
+        watch = Watch(where, voice, timeout_s=timeout_s, grace_s=grace_s)
         try:
             code = asyncio.run(watch.follow(lambda: start(where, orders)))
         except BrokenPipeError:

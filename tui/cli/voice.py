@@ -72,7 +72,7 @@ class Lines:
             doubt = run.in_flight[0].id if run.in_flight else "ACTION"
             answer = self._where.command(f"resolve {short} {plain(doubt)} --done|--retry")
             return f"{look}   Answer: {answer}"
-        if run.resumable:
+        if run.resumable or run.pause_asked:
             return f"{look}   Go on: {self._where.command(resume_command(run, short))}"
         return look
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,43 +87,66 @@ def test_a_signal_pauses_the_runs_first(shell: Shell, number: signal.Signals) ->
     assert (run["status"], run["reason"]) == ("paused", "USER_PAUSED")
 
 
-def test_a_second_signal_freezes_what_has_no_checkpoint(shell: Shell) -> None:
-    process = shell.headless("--", PYTHON, "stuck.py")
+def test_a_signal_parks_at_its_safe_point_what_has_a_checkpoint(shell: Shell) -> None:
+    process = shell.headless("--", PYTHON, "steady.py")
+    shell.until("steady", lambda run: run["step"] > 3)
+    process.send_signal(signal.SIGTERM)
+    assert "parked" in ended(process, 3)
+    parked = shell.status("steady", "paused")
+    assert not parked["held"]
+
+
+def test_after_a_signal_what_reaches_no_safe_point_and_has_no_checkpoint_is_frozen(shell: Shell) -> None:
+    process = shell.headless("--grace", "20s", "--", PYTHON, "stuck.py")
     shell.file("waiting")
-    process.send_signal(signal.SIGINT)
-    shell.until("stuck", lambda run: run["status"] == "pausing")
-    process.send_signal(signal.SIGINT)
-    assert "frozen" in ended(process, 3)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)  # Within a second: the same.
+    out = ended(process, 3)
+    assert out.count("pausing at the next safe point") == 1
+    assert "frozen" in out
+    assert re.search(r"Go on: agentwatch resume [0-9a-f]{4}$", out.strip())
     frozen = shell.json("show", "stuck")
     assert (frozen["frozen"], frozen["in_flight"], frozen["pid"] is not None) == (True, 1, True)
 
 
-def test_a_second_signal_forces_the_pause(shell: Shell) -> None:
+def test_after_a_signal_what_reaches_no_safe_point_and_has_a_checkpoint_is_parked(shell: Shell) -> None:
     stuck = shell.folder / "stuck.py"
     stuck.write_text(
         stuck.read_text().replace('with run.step("wait")', 'run.checkpoint({})\n    with run.step("wait")')
     )
-    process = shell.headless("--", PYTHON, "stuck.py")
+    process = shell.headless("--grace", "20s", "--", PYTHON, "stuck.py")
     shell.file("waiting")
     process.send_signal(signal.SIGINT)
-    shell.until("stuck", lambda run: run["status"] == "pausing")
-    process.send_signal(signal.SIGINT)
     out = ended(process, 3)
-    assert "pausing by force" in out
+    assert "parking what has a checkpoint" in out
     assert "needs you" in out
     assert "Answer: agentwatch resolve " in out
 
 
-def test_a_third_signal_leaves_even_where_the_runtime_does_not_answer(shell: Shell) -> None:
-    process = shell.headless("--", PYTHON, "steady.py")
+def test_a_signal_is_obeyed_within_the_grace_time_even_where_the_runtime_does_not_answer(shell: Shell) -> None:
+    process = shell.headless("--grace", "3s", "--", PYTHON, "steady.py")
     shell.until("steady", lambda run: run["step"] > 3)
     with shell.frozen_runtime():
-        for said in ("pausing at the next safe point", "pausing by force"):
-            process.send_signal(signal.SIGTERM)
-            shell.read_until(process, said)
         process.send_signal(signal.SIGTERM)
         out = ended(process, 130)
+    assert "the grace time is over: leaving" in out
+    assert "left to the runtime" in out
     assert "result: 0 completed, 1 running. Exit 130." in out
+
+
+def test_a_later_signal_leaves_at_once(shell: Shell) -> None:
+    process = shell.headless("--grace", "10m", "--", PYTHON, "stuck.py")
+    shell.file("waiting")
+    process.send_signal(signal.SIGTERM)
+    shell.until("stuck", lambda run: run["status"] == "pausing")
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(1.1)
+        process.send_signal(signal.SIGTERM)
+    out = ended(process, 130)
+    assert "SIGTERM again: leaving" in out
+    assert "result: 0 completed, 1 pausing. Exit 130." in out
+    assert re.search(r"Go on: agentwatch resume [0-9a-f]{4}$", out.strip())
 
 
 def test_a_time_limit_pauses_the_runs(shell: Shell) -> None:
