@@ -47,7 +47,7 @@ class Lingering:
                 left = []
             if live.ending is not None:
                 return
-            speaks = bool(live.actions) or any(map(_speaks, live.connections))
+            speaks = any(_speaks(live, connection) for connection in live.connections)
             if live.exit is not None and not left and not speaks:
                 break
             run = self._core.run(live)
@@ -67,6 +67,8 @@ class Lingering:
             self._core.record(live, Kind.LINGERS, {"why": text, "waits_for": f"{many} to end", "left": left})
 
 
-def _speaks(connection: Connection) -> bool:
-    """Whether a process is at the other end that has not said its end; a socket may be inherited from a dead one."""
-    return not connection.said_end and (connection.began is None or is_alive(connection.pid, connection.began))
+def _speaks(live: LiveRun, connection: Connection) -> bool:
+    """Whether a living process is at the other end (its socket may be inherited) that has not said its end, or acts."""
+    acts = connection.said_end and connection in live.doers.values()
+    alive = connection.began is None or is_alive(connection.pid, connection.began)
+    return (acts or not connection.said_end) and alive

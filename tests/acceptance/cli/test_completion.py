@@ -148,3 +148,48 @@ def test_a_successor_goes_on_waiting_for_what_lingers(shell: Shell) -> None:
     assert process.returncode == 0, out
     assert (shell.folder / "finished").exists()
     assert shell.json("ps")[0]["why"] == "exited with 0"
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_call_is_not_waited_for(shell: Shell) -> None:
+    worker = """
+import os, pathlib, agentwatch
+@agentwatch.tool(idempotent=True)
+def look():
+    pathlib.Path("began").touch()
+    while not pathlib.Path("enough").exists():
+        pass
+    os.kill(os.getpid(), 9)
+with agentwatch.start() as run:
+    with run.step("look"):
+        look()
+"""
+    _starter(shell, worker)
+    process = shell.headless("start")
+    shell.until("start", _go_on)
+    (shell.folder / "enough").touch()
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, out
+
+
+def test_a_worker_that_speaks_is_paused_at_its_gate_though_its_starter_is_gone(shell: Shell) -> None:
+    worker = """
+import pathlib, time, agentwatch
+with agentwatch.start() as run:
+    pathlib.Path("began").touch()
+    n = 0
+    while not pathlib.Path("enough").exists():
+        n += 1
+        with run.step(f"beat {n}"):
+            time.sleep(0.02)
+    pathlib.Path("finished").touch()
+"""
+    _starter(shell, worker, linger_s=0.2)
+    process = shell.headless("start")
+    run = shell.until("start", _go_on)
+    shell.call("pause", run["run"])
+    process.communicate(timeout=30)
+    assert shell.status("start", "paused")["held"]
+    (shell.folder / "enough").touch()
+    shell.call("resume", run["run"])
+    shell.status("start", "completed")
+    assert (shell.folder / "finished").exists()
