@@ -23,7 +23,7 @@ def refusal(live: LiveRun, call: Waiting, message: wire.ActionBegin, secret: byt
     """
     flight = live.actions.get(message.id)
     if flight is not None:
-        return _of_id(live, call, message, flight)
+        return _of_id(call, message, flight)
     if message.id in live.replayed:
         return ""
     if message.id in live.ends:
@@ -60,13 +60,11 @@ def equal_args(action: Action, message: wire.ActionBegin, secret: bytes) -> bool
     return not action.digest or action.digest == call_digest(secret, message.tool, message.args)
 
 
-def _of_id(live: LiveRun, call: Waiting, message: wire.ActionBegin, flight: Action) -> str:
+def _of_id(call: Waiting, message: wire.ActionBegin, flight: Action) -> str:
     args = msgspec.json.decode(call.raw)["args"]
     if flight.tool != message.tool or canonical(flight.args) != canonical(args):
         return (
             f"the id {message.id!r} belongs to a call of {flight.tool} that is in flight: give every call an id of "
             "its own"
         )
-    if live.doers.get(message.id) is call.connection and message.id not in live.waiting:
-        return f"the call {message.id!r} was allowed already and is in flight: a call begins once on a connection"
     return ""

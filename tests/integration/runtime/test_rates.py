@@ -46,7 +46,8 @@ def let_pass(world: World, seconds: float) -> None:
 
 
 async def test_a_run_that_burned_too_fast_is_resumed_as_it_is_once_time_has_passed(world: World) -> None:
-    run = await world.start(BURNS, policy="[budget]\ntokens_per_minute = 1000\n")
+    saves = BURNS.replace("raw = Raw()", "raw = Raw()\nraw.checkpoint('c', {'n': 0})")
+    run = await world.start(saves, policy="[budget]\ntokens_per_minute = 1000\n")
     held = await world.rest(run)
     assert (await world.ask("stop_runtime", timeout_s=0.0)).applied
     deadline = time.monotonic() + DEADLINE_S
