@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from runtime import wire
 from runtime.core import Core, log
 from runtime.gate import Gate
@@ -21,6 +23,8 @@ from store.states import FINAL, Status, StopReason
 REMEMBERED = (Kind.ATTEMPT_STARTED, Kind.ACTION_END, Kind.CHECKPOINT, Kind.STEP_BEGIN, Kind.REPLAYED)
 """What is read of a live attempt, however long ago it was: a checkpoint may take in an end of any age."""
 RECENT_EVENTS = 200
+SPOOL = re.compile(r"(?P<attempt>[0-9]{1,9})-(?P<pid>[0-9]{1,9})\.jsonl")
+"""How an agent names what it could not deliver; what is called otherwise is none of it."""
 
 
 class Recovery:
@@ -155,15 +159,15 @@ class Recovery:
         folder = self._core.home.spool_of(live.run)
         run = self._core.run(live)
         for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
-            if path.name.split("-", 1)[0] == str(run.attempt):
+            written = SPOOL.fullmatch(path.name)
+            if written is not None and int(written["attempt"]) == run.attempt:
                 try:
                     lines = path.read_bytes().splitlines()
                 except OSError as error:
                     log.error("spool of %s: %s", live.run, error)
                     continue
-                pid = int(path.stem.split("-")[1])
                 for line in lines:
-                    self._take_spooled(live, line, pid)
+                    self._take_spooled(live, line, int(written["pid"]))
             self._core.after_commit(lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
 
     def _take_spooled(self, live: LiveRun, line: bytes, pid: int) -> None:

@@ -177,6 +177,16 @@ with agentwatch.start() as run:
     assert world.lines("ledger") == ["sent"]
 
 
+@pytest.mark.parametrize("name", ["1.jsonl", "1-x.jsonl", "1-.jsonl", "1--5.jsonl", "x-1.jsonl"])
+async def test_a_spool_that_is_named_oddly_keeps_no_run_from_its_end(world: World, name: str) -> None:
+    run = await world.start("raw = Raw()\nraw.step(1)\nwait_for(HERE / 'go')\nraw.complete()")
+    await world.until(run, lambda now: now.step == 1)
+    world.home.spool_of(run).mkdir(parents=True, exist_ok=True)
+    (world.home.spool_of(run) / name).write_text('{"t":"complete","id":"c"}\n')
+    world.touch("go")
+    assert (await world.rest(run)).status is Status.COMPLETED
+
+
 async def test_a_pause_survives_the_runtimes_death(world: World) -> None:
     run = await world.start(RECONNECTING)
     await world.until(run, lambda now: now.step > 3)
