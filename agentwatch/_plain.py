@@ -104,7 +104,7 @@ class Telling:
         if isinstance(value, (bytes, bytearray)):
             return by_digest("bytes", bytes(value))
         if _full_name(kind) in _REPR_HOLDS:
-            return shown(value)
+            return repr(value)
         return self._made_of(value, kind, depth)
 
     def _made_of(self, value: Any, kind: type, depth: int) -> Any:

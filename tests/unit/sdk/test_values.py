@@ -117,6 +117,7 @@ def _doubled(times: int) -> Any:
     [
         (Mail("a", "x"), Mail("a", "y")),
         (decimal.Decimal("5.0"), decimal.Decimal("5.1")),
+        (decimal.Decimal("1" * 300), decimal.Decimal("1" * 299 + "2")),
         (uuid.UUID(int=1), uuid.UUID(int=2)),
         (Colour.RED, Colour.BLUE),
         (array.array("d", range(2000)), array.array("d", [*range(1999), 7])),
