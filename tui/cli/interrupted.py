@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Iterable
 
 from store.home import Home
 from store.reader import Fleet, Reader
 from store.records import Run
-from store.states import Status
+from store.states import FINAL, Status
 from tui.supervisor import Supervisor
 
 SETTLES_WITHIN_S = 15.0
@@ -41,14 +43,13 @@ def _unsettled(before: Run, now: Fleet) -> bool:
     return run.last_seq == before.last_seq or run.status in (Status.STOPPING, Status.KILLING)
 
 
-def standing(runs: list[Run]) -> str:
-    """Why runs that could be resumed are left as they are; empty where there are none."""
-    left = [run for run in runs if run.resumable and not run.interrupted]
-    if not left:
+def left_alone(runs: Iterable[Run]) -> str:
+    """Which runs at rest `--all` does not resume, by why they rest; empty where there are none."""
+    rests = (run for run in runs if run.at_rest and run.status not in FINAL and not run.interrupted)
+    counted = Counter(
+        "waiting for an answer" if run.status is Status.NEEDS_REVIEW else str(run.reason) for run in rests
+    )
+    if not counted:
         return ""
-    reasons: dict[str, int] = {}
-    for run in left:
-        reason = str(run.reason or run.status)
-        reasons[reason] = reasons.get(reason, 0) + 1
-    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    return f"Left as they are, because a person or a rule stopped them: {told}. Name one to resume it."
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(counted.items()))
+    return f"Not interrupted, so left alone: {told}. Name a run to resume it."

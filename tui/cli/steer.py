@@ -218,7 +218,7 @@ async def _resume_all(where: Place, args: dict[str, Json], as_json: bool) -> int
     if not as_json:
         if not found:
             say("Nothing to resume: no run was interrupted.")
-        if left := interrupted.standing(runs):
+        if left := interrupted.left_alone(runs):
             say(left)
     return code
 

@@ -57,7 +57,7 @@ def test_resume_all_resumes_what_the_end_of_the_runtime_interrupted_and_nothing_
     terminal.expect(pexpect.EOF)
     done = paused.call("resume", "--all")
     assert done.stdout.count("resumed in a new attempt") == 1
-    assert "Left as they are, because a person or a rule stopped them: 1 USER_PAUSED." in done.stdout
+    assert "Not interrupted, so left alone: 1 USER_PAUSED, 1 waiting for an answer." in done.stdout
     (paused.folder / "enough").touch()
     assert paused.status("going", "completed")["attempt"] == 2
     assert paused.json("show", "steady")["status"] == "paused"
