@@ -1,8 +1,6 @@
-"""What a tool's exception says, and whether it proves that nothing happened."""
+"""What a tool's exception says of itself: what that means is judged by the runtime."""
 
 from __future__ import annotations
-
-import errno
 
 from agentwatch._given import words
 from agentwatch._looking import look
@@ -13,75 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_NEVER_ARRIVED = frozenset({errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN})
-_THROTTLED = 429
-_LOST = frozenset(
-    {
-        "agentwatch.Stopped",
-        "asyncio.CancelledError",
-        "concurrent.CancelledError",
-        "trio.Cancelled",
-        "http.RemoteDisconnected",
-        "http.IncompleteRead",
-        "smtplib.SMTPServerDisconnected",
-        "aiosmtplib.SMTPServerDisconnected",
-        "httpx.ReadTimeout",
-        "httpx.WriteTimeout",
-        "httpx.ReadError",
-        "httpx.WriteError",
-        "httpx.RemoteProtocolError",
-        "httpcore.ReadTimeout",
-        "httpcore.WriteTimeout",
-        "httpcore.ReadError",
-        "httpcore.WriteError",
-        "httpcore.RemoteProtocolError",
-        "aiohttp.ServerDisconnectedError",
-        "aiohttp.ServerTimeoutError",
-        "aiohttp.ClientOSError",
-        "aiohttp.ClientPayloadError",
-        "urllib3.ReadTimeoutError",
-        "urllib3.ProtocolError",
-        "urllib3.IncompleteRead",
-        "requests.ReadTimeout",
-        "requests.ChunkedEncodingError",
-        "openai.APITimeoutError",
-        "openai.APIConnectionError",
-        "anthropic.APITimeoutError",
-        "anthropic.APIConnectionError",
-        "botocore.ReadTimeoutError",
-        "botocore.ConnectionClosedError",
-        "pymongo.AutoReconnect",
-        "pymongo.NetworkTimeout",
-        "redis.TimeoutError",
-        "websockets.ConnectionClosedError",
-    }
-)
-"""Outermost package and class: after these nobody knows whether it happened."""
-_NEVER_SENT = frozenset(
-    {
-        "socket.gaierror",
-        "httpx.ConnectError",
-        "httpx.ConnectTimeout",
-        "httpx.PoolTimeout",
-        "httpcore.ConnectError",
-        "httpcore.ConnectTimeout",
-        "httpcore.PoolTimeout",
-        "aiohttp.ClientConnectorError",
-        "aiohttp.ClientConnectorDNSError",
-        "urllib3.NewConnectionError",
-        "urllib3.NameResolutionError",
-        "urllib3.ConnectTimeoutError",
-        "requests.ConnectTimeout",
-        "botocore.EndpointConnectionError",
-        "botocore.ConnectTimeoutError",
-    }
-)
-"""Outermost package and class: no connection came about."""
-_CLIENTS = frozenset(name.partition(".")[0] for name in _NEVER_SENT | _LOST) - {"agentwatch"} | {
-    "urllib",
-    "grpc",
-    "google",
-}
 _MOST_CLASSES = 24
 _LONGEST_WAIT_S = 86_400.0
 _DEEPEST = 8
@@ -117,9 +46,7 @@ def _judged(error: BaseException) -> dict[str, Any]:
     said = look(error, "happened")
     if isinstance(said, bool):
         told["happened"] = said
-    elif status == _THROTTLED or (status is None and _of_a_client(error) and _never_arrived(error)):
-        told["happened"] = False
-    elif status is None and _no_answer(error):
+    elif not isinstance(error, Exception):
         told["answered"] = False
     return told
 
@@ -128,30 +55,6 @@ def _message(error: BaseException) -> str:
     notes = look(error, "__notes__")
     lines = [words(error), *map(words, notes if isinstance(notes, list) else ())]
     return "\n".join(lines)
-
-
-def _of_a_client(error: BaseException) -> bool:
-    """Whether it is of the system or of a well-known client: one of the agent's own may have done something before."""
-    return isinstance(error, OSError) or any(name.partition(".")[0] in _CLIENTS for name in _names(error))
-
-
-def _never_arrived(error: BaseException) -> bool:
-    """Whether the connection was refused or had nowhere to go."""
-    return any(
-        isinstance(seen, ConnectionRefusedError)
-        or (isinstance(seen, OSError) and seen.errno in _NEVER_ARRIVED)
-        or not _NEVER_SENT.isdisjoint(_names(seen))
-        for seen in _layers(error)
-    )
-
-
-def _no_answer(error: BaseException) -> bool:
-    """Whether it was cancelled, timed out or lost its connection, so that nobody knows whether it happened."""
-    return not isinstance(error, Exception) or any(
-        isinstance(seen, (TimeoutError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError))
-        or not _LOST.isdisjoint(_names(seen))
-        for seen in _layers(error)
-    )
 
 
 def _classes(error: BaseException) -> list[str]:
@@ -163,11 +66,6 @@ def _classes(error: BaseException) -> list[str]:
             if kind not in (object, BaseException, Exception) and name not in found:
                 found.append(name)
     return found[:_MOST_CLASSES]
-
-
-def _names(error: BaseException) -> list[str]:
-    """Outermost package and name of each of its classes: libraries move their classes between modules."""
-    return [f"{str(kind.__module__).partition('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(error).__mro__]
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

@@ -51,7 +51,7 @@ class Retries:
             return Over("", False)
         section = live.policy.retry
         ruled = rule_retry(
-            described(failure),
+            wire.told(failure),
             idempotent=action.idempotent,
             tries=tries.count,
             waited_s=self._core.steady.now() - tries.since,
@@ -69,17 +69,9 @@ class Retries:
         return ruled
 
 
-def described(failure: wire.Failure | None) -> dict[str, Json]:
-    """A failure as the rules read it."""
-    if failure is None:
-        return {}
-    said = msgspec.to_builtins(failure)
-    return {name: value for name, value in said.items() if value is not None}
-
-
 def dependency_failed(failure: wire.Failure | None) -> bool | None:
     """False if the dependency is to blame for a failure; None where that says nothing about it."""
-    return False if fault_of(described(failure)).of_the_dependency else None
+    return False if fault_of(wire.told(failure)).of_the_dependency else None
 
 
 def limit_evidence(action: Action, failure: wire.Failure | None, over: Over) -> tuple[StopReason, str, dict[str, Json]]:

@@ -11,41 +11,15 @@ from runtime import wire
 from runtime.connection import Connection
 from runtime.core import Core
 from runtime.live import LiveRun, Question, Waiting, remember
+from runtime.policy.fault import unanswered
 from store.events import Kind
 from store.records import Action, Json, Run
 from store.states import Status, StopReason
 
-NO_ANSWER = frozenset(
-    {
-        "TimeoutError",
-        "CancelledError",
-        "ConnectionResetError",
-        "ConnectionAbortedError",
-        "BrokenPipeError",
-        "RemoteDisconnected",
-        "IncompleteRead",
-        "ReadTimeout",
-        "ReadError",
-        "SMTPServerDisconnected",
-        "KeyboardInterrupt",
-        "Stopped",
-    }
-)
-"""Failures of well-known libraries after which nobody knows whether the action happened."""
-
-
-def unknown_outcome(failure: wire.Failure | None) -> bool:
-    """Whether a failure leaves open that the action happened."""
-    if failure is None or failure.happened is not None:
-        return False
-    if failure.answered is not None:
-        return not failure.answered
-    return failure.type in NO_ANSWER
-
 
 def nobody_knows(action: Action, end: wire.ActionEnd) -> bool:
     """Whether an end leaves its action in doubt: not safe to repeat, and it may have happened."""
-    return not end.ok and not action.idempotent and unknown_outcome(end.error)
+    return not end.ok and not action.idempotent and unanswered(wire.told(end.error))
 
 
 def diverges(live: LiveRun, run: Run, message: wire.ActionBegin) -> list[Action]:

@@ -51,6 +51,12 @@ class Failure(msgspec.Struct, frozen=True):
     """What the dependency itself calls the failure."""
 
 
+def told(failure: Failure | None) -> dict[str, Json]:
+    """What is said of a failure, as the rules read it."""
+    said = msgspec.to_builtins(failure) if failure is not None else {}
+    return {name: value for name, value in said.items() if value is not None}
+
+
 class Frame(msgspec.Struct, frozen=True, tag_field="t"):
     """Anything an agent says."""
 

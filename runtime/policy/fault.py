@@ -96,6 +96,27 @@ _CLASSES = {
         "websockets": "ConnectionClosedError",
     },
 }
+_ANSWERED = {
+    ("openai", "InternalServerError"),
+    ("anthropic", "InternalServerError"),
+    ("google", "ServiceUnavailable"),
+    ("google", "InternalServerError"),
+    ("google", "BadGateway"),
+    ("smtplib", "SMTPConnectError"),
+    ("aiosmtplib", "SMTPConnectError"),
+    ("redis", "BusyLoadingError"),
+}
+"""Failures of the dependency in which it answered that it had failed."""
+
+_CUT_SHORT = {
+    ("agentwatch", "Stopped"),
+    ("asyncio", "CancelledError"),
+    ("builtins", "KeyboardInterrupt"),
+    ("concurrent", "CancelledError"),
+    ("trio", "Cancelled"),
+}
+"""Nobody's failure: the call was ended before an answer came."""
+
 _BY_CLASS = {
     (package, name): fault
     for fault, packages in _CLASSES.items()
@@ -163,6 +184,22 @@ def proves_unhappened(error: Json) -> bool:
     return error.get("status") == 429 or not classes or _of_a_client(classes)
 
 
+def unanswered(error: Json) -> bool:
+    """Whether no answer came (a timeout, a lost connection, a cancellation), so that nobody knows what happened."""
+    if not isinstance(error, dict) or error.get("happened") is not None:
+        return False
+    if error.get("answered") is not None:
+        return error["answered"] is False
+    if error.get("status") is not None:
+        return False
+    named = _named(error.get("classes"))
+    own = str(error.get("type") or "")
+    if any(each in _CUT_SHORT for each in named) or (not named and own in {name for _, name in _CUT_SHORT}):
+        return True
+    answered = any(each in _ANSWERED for each in named) or (not named and own in {name for _, name in _ANSWERED})
+    return not answered and _by_structure(error) is Fault.TRANSIENT
+
+
 def _of_a_client(classes: Json) -> bool:
     """Whether the outermost exception is of the system or of a well-known client."""
     outermost = _split(classes[0]) if isinstance(classes, list) and classes else None
@@ -187,9 +224,13 @@ def _by_structure(body: dict[str, Json]) -> Fault | None:
 
 
 def _by_class(classes: Json) -> Fault | None:
-    named = [split for each in classes if (split := _split(each))] if isinstance(classes, list) else []
-    faults = {_BY_CLASS[each] for each in named if each in _BY_CLASS}
+    faults = {_BY_CLASS[each] for each in _named(classes) if each in _BY_CLASS}
     return next((fault for fault in _CLASSES if fault in faults), None)
+
+
+def _named(classes: Json) -> list[tuple[str, str]]:
+    """Outermost package and own name of each class."""
+    return [split for each in classes if (split := _split(each))] if isinstance(classes, list) else []
 
 
 def _split(name: Json) -> tuple[str, str] | None:
