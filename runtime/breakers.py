@@ -52,7 +52,7 @@ class Breakers:
             return self._core.steady.shown(max(now, after.until))
         self._put(name, live.run, after)
         self.leave(live, ident, name)
-        live.permissions[ident] = Permission(name, permit)
+        live.permissions[ident] = Permission(name, permit, now)
         return None
 
     def told(self, live: LiveRun, ident: str, ok: bool | None, tool: str = "", error: Json = None) -> None:
@@ -67,7 +67,8 @@ class Breakers:
         before, known = self.state(name), self._breakers.get(name, Breaker())
         if ok is False:
             known = known.noted(self._failing(live, tool, error))
-        after = known.told(self._core.steady.now(), ok, permission.permit, section, random.random())
+        now = self._core.steady.now()
+        after = known.told(now, ok, permission.permit, permission.since, section, random.random())
         self._put(name, live.run, after)
         self._dirty.add(name)
         if self.state(name) is not before or permission.permit is Permit.PROBE:

@@ -82,6 +82,8 @@ class Permission(msgspec.Struct, frozen=True):
 
     dependency: str
     permit: Permit
+    since: float
+    """When, by the clock that nobody sets."""
 
 
 class Tries(msgspec.Struct, frozen=True):

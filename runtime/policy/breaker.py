@@ -97,15 +97,17 @@ class Breaker(msgspec.Struct, frozen=True):
         kinds = self.kinds | {failing.kind: self.kinds.get(failing.kind, 0) + 1}
         return replace(self, kinds=kinds, last_error=failing)
 
-    def told(self, now: float, ok: bool | None, permit: Permit, section: Breaking, chance: float) -> Breaker:
-        """Return the breaker after a call ended.
+    def told(
+        self, now: float, ok: bool | None, permit: Permit, since: float, section: Breaking, chance: float
+    ) -> Breaker:
+        """Return the breaker after a call ended that went out at `since` with `permit`.
 
         `ok` is None where the dependency is not to blame and did not answer either: the call was wrong, was withdrawn,
         or its process is gone.  `chance` is a random number from 0 to 1.
         """
         state = self.state(now)
         if permit is Permit.PROBE:
-            return self._probed(now, ok, section, chance) if state is BreakerState.HALF_OPEN else self
+            return self._probed(now, ok, since, section, chance) if state is BreakerState.HALF_OPEN else self
         if state is not BreakerState.CLOSED:
             return self  # It went out before the breaker opened, and says nothing about now.
         after = self._ramped(ok) if self.ramp else self
@@ -156,15 +158,17 @@ class Breaker(msgspec.Struct, frozen=True):
             opened_at=now, until=now + for_s, opens=self.opens + 1, kinds=self.kinds, last_error=self.last_error
         )
 
-    def _probed(self, now: float, ok: bool | None, section: Breaking, chance: float) -> Breaker:
+    def _probed(self, now: float, ok: bool | None, since: float, section: Breaking, chance: float) -> Breaker:
+        # One that took too long may end while the probe that took its place is out.
+        out = None if since == self.probing_since else self.probing_since
         if ok is None:
-            return replace(self, probing_since=None)
+            return replace(self, probing_since=out)
         probes = (*self.probes, ok)
         if sum(probes) >= section.probes_ok:
             return Breaker(opens=self.opens, ramp=1)
         if probes.count(False) > section.probes - section.probes_ok:
             return self._opened(now, section, chance)
-        return replace(self, probing_since=None, probes=probes)
+        return replace(self, probing_since=out, probes=probes)
 
     def _ramped(self, ok: bool | None) -> Breaker:
         """Twice as many may be out at a time, once as many as now went well."""

@@ -16,7 +16,7 @@ SECTION = Breaking()
 
 def ended(breaker: Breaker, now: float, *oks: bool) -> Breaker:
     for ok in oks:
-        breaker = breaker.told(now, ok, Permit.GO, SECTION, 0.0)
+        breaker = breaker.told(now, ok, Permit.GO, now, SECTION, 0.0)
     return breaker
 
 
@@ -27,7 +27,7 @@ def opened() -> Breaker:
 def probed(breaker: Breaker, now: float, ok: bool | None) -> Breaker:
     breaker, permit = breaker.ask(now, SECTION)
     assert permit is Permit.PROBE
-    return breaker.told(now, ok, permit, SECTION, 0.0)
+    return breaker.told(now, ok, permit, now, SECTION, 0.0)
 
 
 def test_it_opens_at_half_of_at_least_five_calls() -> None:
@@ -45,7 +45,7 @@ def test_calls_of_long_ago_do_not_count() -> None:
 def test_failures_that_are_not_the_dependency_s_do_not_count() -> None:
     breaker = Breaker()
     for _ in range(50):
-        breaker = breaker.told(0.0, None, Permit.GO, SECTION, 0.0)
+        breaker = breaker.told(0.0, None, Permit.GO, 0.0, SECTION, 0.0)
 
     assert breaker.state(0) is BreakerState.CLOSED
 
@@ -130,12 +130,23 @@ def test_never_more_than_one_young_probe_is_out(steps: list[tuple[str, float]], 
             if permit is not Permit.WAIT:
                 out.append((permit, now))
         elif out:
-            permit, _ = out.pop(dice.randrange(len(out)))
+            permit, since = out.pop(dice.randrange(len(out)))
             ok = {"good": True, "bad": False, "lost": None}[what]
-            breaker = breaker.told(now, ok, permit, SECTION, dice.random())
+            breaker = breaker.told(now, ok, permit, since, SECTION, dice.random())
         if breaker.state(now) is BreakerState.HALF_OPEN:
             young = [began for permit, began in out if permit is Permit.PROBE and now - began < SECTION.probe_s]
             assert len(young) <= 1
+
+
+def test_a_probe_that_ends_late_does_not_let_another_one_out_beside_its_successor() -> None:
+    late, permit = opened().ask(30.0, SECTION)
+    assert permit is Permit.PROBE
+    both_out, permit = late.ask(90.0, SECTION)
+    assert permit is Permit.PROBE
+    for ok in (True, None):
+        after = both_out.told(90.0, ok, Permit.PROBE, 30.0, SECTION, 0.0)
+        assert after.ask(90.0, SECTION)[1] is Permit.WAIT
+    assert both_out.told(90.0, True, Permit.PROBE, 90.0, SECTION, 0.0).ask(90.0, SECTION)[1] is Permit.PROBE
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -148,7 +159,7 @@ def test_forty_agents_on_one_dead_dependency_make_the_probes_of_one_breaker_and_
             breaker, permit = breaker.ask(second, SECTION)
             if permit is not Permit.WAIT:
                 calls_after_opening += was_open
-                breaker = breaker.told(second, False, permit, SECTION, dice.random())
+                breaker = breaker.told(second, False, permit, second, SECTION, dice.random())
 
     assert calls_after_opening < 30
 
@@ -157,6 +168,6 @@ def test_forty_agents_on_one_dead_dependency_make_the_probes_of_one_breaker_and_
     while done < 1000:
         breaker, permit = breaker.ask(back_at, SECTION)
         assert permit is not Permit.WAIT
-        breaker = breaker.told(back_at, True, permit, SECTION, 0.0)
+        breaker = breaker.told(back_at, True, permit, back_at, SECTION, 0.0)
         done += 1
     assert breaker.opens == 0
