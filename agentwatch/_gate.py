@@ -29,7 +29,7 @@ _within: contextvars.ContextVar[str] = contextvars.ContextVar("agentwatch_action
 
 
 _said: set[str] = set()
-"""Tools of which it was said that their arguments do not tell their values."""
+"""Tools whose opaque arguments were reported already."""
 
 
 class Traits:
@@ -282,7 +282,7 @@ class Call:
         return fields
 
     def _say_once(self, name: str) -> None:
-        """Tell the agent's author, once for each tool, what the call of it cannot be known by."""
+        """Report an opaque argument to the agent's author, once for each tool."""
         tool = self._traits.tool
         if tool in _said:
             return

@@ -1,7 +1,7 @@
 """What a tool may return before it has finished: the action ends when that does.
 
-A coroutine, or anything else that is awaited, is handed on in a wrapper that tells the end; so is a generator.  A
-future or a task stays the object that it is, and is told by its own callback.
+A coroutine, any other awaitable, or a generator comes back in a wrapper that reports its end.  A future or a task comes
+back as it is: a done-callback reports its end.
 """
 
 from __future__ import annotations

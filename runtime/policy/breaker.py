@@ -93,7 +93,7 @@ class Breaker(msgspec.Struct, frozen=True):
         return replace(self, ramp_out=self.ramp_out + 1), Permit.GO
 
     def noted(self, failing: Failing) -> Breaker:
-        """The breaker that knows of one more failure, before it is told of it."""
+        """Remember what failed; `told` counts the call."""
         kinds = self.kinds | {failing.kind: self.kinds.get(failing.kind, 0) + 1}
         return replace(self, kinds=kinds, last_error=failing)
 

@@ -31,7 +31,7 @@ GRACE_S = 10.0
 FORCED_AT = 0.4
 """Share of the grace time after which what reached no safe point is parked or frozen."""
 MARGIN_S = 1.0
-"""Of the grace time, at most, to say what became of the runs and leave."""
+"""Kept back from the grace time to print the result and exit."""
 SAME_SIGNAL_S = 1.0
 """Terminals and supervisors send a signal to a group and then to its leader: that is one signal."""
 

@@ -14,12 +14,12 @@ from store.states import FINAL, Status
 from tui.supervisor import Supervisor
 
 SETTLES_WITHIN_S = 15.0
-"""How long a new runtime may take to say what became of every run that it found."""
+"""How long to wait for a new runtime to report on every run it found."""
 LOOK_S = 0.05
 
 
 async def after_recovery(home: Home) -> Fleet:
-    """All runs, once a runtime serves the home and has dealt with what one before it left.
+    """All runs, once a runtime serves the home and has reported on every run it found.
 
     Raises `NoJournal`, `RuntimeNotStarted`, `StoreError`.
     """
