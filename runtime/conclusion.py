@@ -58,9 +58,12 @@ def conclude(
         why = "a process of it said that it is complete"
         return Conclusion(Status.COMPLETED, "a process of it said so", StopReason.COMPLETED, why)
     ended = _by_itself(run, launch, ending, exit, log_tail, cut_off)
-    if doubts and ended.status is not Status.COMPLETED:
-        return _in_doubt(ended, doubts)
-    return ended
+    if doubts and ended.status is Status.COMPLETED:
+        # It said nothing, and an action of it was cut off: an exit status is no word of that action.
+        why = f"{done(run)} in the middle of an action"
+        said: dict[str, Json] = {"summary": f"It {why}, and did not say that it is complete.", "log_tail": log_tail}
+        ended = Conclusion(Status.STOPPED, ended.cause, StopReason.AGENT_CRASHED, why, said)
+    return _in_doubt(ended, doubts) if doubts else ended
 
 
 def _completed(run: Run, cause: str, cut_off: Sequence[str]) -> Conclusion:

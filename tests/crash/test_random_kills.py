@@ -8,11 +8,13 @@ import os
 import random
 import signal
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from store.errors import AgentwatchError
 from store.events import Kind
+from store.records import Event
 from store.states import Status
 from tests.support.crash_world import CrashWorld, is_sound
 
@@ -33,24 +35,14 @@ async def test_a_fleet_loses_nothing_and_does_nothing_twice_under_random_kills(
     crash: CrashWorld, seed: int, kills: int
 ) -> None:
     dice = random.Random(seed)
-    runs = [
-        await crash.send_items(raw=style == "raw", style=style, items=0, every=3, pace_s=0.01, agent=f"{style}-{place}")
-        for place, style in enumerate(FLEET)
-    ]
+    runs = await start_fleet(crash, FLEET, every=3)
     try:
         struck: Counter[str] = Counter()
         async with crash.nursing(*runs):
             for _ in range(kills):
                 await asyncio.sleep(dice.uniform(0.0, 0.4))
                 struck += await strike(crash, dice.choice(VICTIMS), dice.choice(runs))
-        items = 30 + 3 * (max(len(crash.lines(f"ledger-{run}")) for run in runs) // 3)
-        (crash.folder / "enough.new").write_text(str(items), "ascii")
-        (crash.folder / "enough.new").rename(crash.folder / "enough")
-        await crash.bring_to_an_end(*runs, deadline_s=600.0)
-        for run in runs:
-            await crash.check(run, items=items)
-        crash.kill_runtime()
-        assert is_sound(crash.home.journal)
+        items, _ = await finish(crash, runs)
     except BaseException as error:
         error.add_note(f"seed {seed}, {kills} kills")
         raise
@@ -69,13 +61,7 @@ async def test_a_fleet_does_nothing_twice_though_operators_pause_it_go_back_and_
     crash: CrashWorld, seed: int, moves: int
 ) -> None:
     dice = random.Random(seed)
-    fleet = ("plain", "plain", "keyed", "together", "raw", "raw")
-    runs = [
-        await crash.send_items(
-            raw=style == "raw", style=style, items=0, every=2, pace_s=0.01, agent=f"{style}-{place}", restart=place
-        )
-        for place, style in enumerate(fleet)
-    ]
+    runs = await start_fleet(crash, ("plain", "plain", "keyed", "together", "raw", "raw"), every=2, restarts=True)
     crash.goes_back = random.Random(seed)
     try:
         made: Counter[str] = Counter()
@@ -84,24 +70,39 @@ async def test_a_fleet_does_nothing_twice_though_operators_pause_it_go_back_and_
                 await asyncio.sleep(dice.uniform(0.0, 0.4))
                 made += await move(crash, dice.choice(MOVES), dice.choice(runs), dice.choice(VICTIMS))
         crash.goes_back = None
-        items = 30 + 3 * (max(len(crash.lines(f"ledger-{run}")) for run in runs) // 3)
-        (crash.folder / "enough.new").write_text(str(items), "ascii")
-        (crash.folder / "enough.new").rename(crash.folder / "enough")
-        await crash.bring_to_an_end(*runs, deadline_s=600.0)
-        went_back = 0
-        for run in runs:
-            events = await crash.check(run, items=items)
-            went_back += sum(
-                e.kind == Kind.STATUS and e.body["to"] == Status.STARTING and bool(e.body.get("went_back"))
-                for e in events
-            )
+        items, events = await finish(crash, runs)
+        went_back = sum(
+            event.kind == Kind.STATUS and event.body["to"] == Status.STARTING and bool(event.body.get("went_back"))
+            for event in events
+        )
         assert went_back, "no run ever went back"
-        crash.kill_runtime()
-        assert is_sound(crash.home.journal)
     except BaseException as error:
         error.add_note(f"seed {seed}, {moves} moves")
         raise
     print(f"seed {seed}: {dict(made)}, went back {went_back} times, {items} items of each run sent once")
+
+
+async def start_fleet(crash: CrashWorld, styles: Sequence[str], *, every: int, restarts: bool = False) -> list[str]:
+    """Start a sender of each style; with `restarts` the nth may be restarted n times by its own policy."""
+    return [
+        await crash.send_items(
+            raw=style == "raw", style=style, items=0, every=every, pace_s=0.01, agent=f"{style}-{place}",
+            restart=place if restarts else 0,
+        )
+        for place, style in enumerate(styles)
+    ]  # fmt: skip
+
+
+async def finish(crash: CrashWorld, runs: Sequence[str]) -> tuple[int, list[Event]]:
+    """Bring every run to its end and hold the record to its word: how many items each sent, and all events."""
+    items = 30 + 3 * (max(len(crash.lines(f"ledger-{run}")) for run in runs) // 3)
+    (crash.folder / "enough.new").write_text(str(items), "ascii")
+    (crash.folder / "enough.new").rename(crash.folder / "enough")
+    await crash.bring_to_an_end(*runs, deadline_s=600.0)
+    events = [event for run in runs for event in await crash.check(run, items=items)]
+    crash.kill_runtime()
+    assert is_sound(crash.home.journal)
+    return items, events
 
 
 async def move(crash: CrashWorld, kind: str, run: str, victim: str) -> Counter[str]:

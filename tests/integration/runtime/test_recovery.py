@@ -132,6 +132,23 @@ with agentwatch.start() as run:
     assert [event.body["summary"] for event in await world.events(run, Kind.RULING)] == []
 
 
+async def test_a_process_that_exits_0_in_the_middle_of_an_action_leaves_a_doubt(world: World) -> None:
+    run = await world.start(
+        """
+raw = Raw()
+if os.environ["AGENTWATCH_ATTEMPT"] == "1":
+    raw.begin("a", "send", {"to": "ann"})
+    os._exit(0)
+assert raw.begin("b", "send", {"to": "ann"})["verdict"] == "replay"
+raw.complete()
+"""
+    )
+    asked = await world.rest(run)
+    assert (asked.status, asked.reason) == (Status.NEEDS_REVIEW, StopReason.AGENT_CRASHED)
+    assert (await world.ask("resolve", run, attempt=1, action="a", outcome="done")).applied
+    assert (await world.until(run, lambda now: now.at_rest and now.attempt == 2)).status is Status.COMPLETED
+
+
 async def test_a_restart_that_was_due_when_the_runtime_died_counts_as_one(world: World) -> None:
     run = await world.start("raw = Raw()\nraw.step(1)\nsys.exit(1)", restart=4)
     await world.until(run, lambda now: now.status is Status.WAITING and now.restarts == 2)

@@ -66,6 +66,14 @@ def test_a_crash_is_told_by_the_exception_that_its_log_ends_with(log_tail: list[
     assert "exit code 1" in str(ended.evidence["summary"]) and why in str(ended.evidence["summary"])
 
 
+def test_a_command_that_exits_0_in_the_middle_of_an_action_is_not_complete() -> None:
+    ended = conclude(RUN, LAUNCH, NATURAL, Exit(code=0), DOUBT, [])
+    assert (ended.status, ended.reason) == (Status.NEEDS_REVIEW, StopReason.AGENT_CRASHED)
+    assert ended.evidence["in_doubt"] == DOUBT
+    said = replace(RUN, said="complete")
+    assert conclude(said, LAUNCH, NATURAL, Exit(code=0), DOUBT, []).status is Status.COMPLETED
+
+
 def test_a_kill_wins_over_everything_and_keeps_the_doubt_as_evidence() -> None:
     ended = conclude(RUN, LAUNCH, Ending(Outcome.KILLED, by="ann"), Exit(code=0), DOUBT, [])
     assert (ended.status, ended.reason, ended.evidence["in_doubt"]) == (Status.KILLED, StopReason.USER_KILLED, DOUBT)
