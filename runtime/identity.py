@@ -31,19 +31,24 @@ def refusal(live: LiveRun, call: Waiting, message: wire.ActionBegin, secret: byt
             f"the id {message.id!r} belongs to a call of this attempt that has ended: give every call an id of its own"
         )
     recorded = live.keyed.get(message.key) if message.key is not None else None
-    if recorded is None:
+    if recorded is None or (recorded.attempt < attempt and recorded.tool == message.tool):
         return ""
-    if recorded.tool != message.tool:
+    return of_key(recorded, message, secret, "succeeded in this run")
+
+
+def of_key(action: Action, message: wire.ActionBegin, secret: bytes, stands: str) -> str:
+    """Why a call cannot be the action that bears its key, and `stands` somehow; empty where it can."""
+    if action.tool != message.tool:
         return (
-            f"the key {message.key!r} belongs to {recorded.tool}, which succeeded in this run, and a key names one "
-            f"action: give {message.tool} a key of its own, such as '{message.tool}-…'"
+            f"the key {message.key!r} belongs to {action.tool}, which {stands}, and a key names one action: give "
+            f"{message.tool} a key of its own, such as '{message.tool}-…'"
         )
-    if recorded.attempt == attempt and not equal_args(recorded, message, secret):
-        return (
-            f"the key {message.key!r} belongs to a call of {message.tool} with other arguments, which succeeded in "
-            "this attempt: a key names one action, so put into it whatever tells the two apart"
-        )
-    return ""
+    if equal_args(action, message, secret):
+        return ""
+    return (
+        f"the key {message.key!r} belongs to a call of {message.tool} with other arguments, which {stands}: a key "
+        "names one action, so put into it whatever tells the two apart"
+    )
 
 
 def refuse(core: Core, live: LiveRun, call: Waiting, message: wire.ActionBegin, why: str) -> None:
@@ -56,8 +61,8 @@ def refuse(core: Core, live: LiveRun, call: Waiting, message: wire.ActionBegin, 
 
 
 def equal_args(action: Action, message: wire.ActionBegin, secret: bytes) -> bool:
-    """Whether a call has the tool and the arguments of one on record."""
-    return not action.digest or action.digest == call_digest(secret, message.tool, message.args)
+    """Whether a call can have the tool and the arguments of one on record: opaque ones may be any."""
+    return not action.digest or bool(message.opaque) or action.digest == call_digest(secret, message.tool, message.args)
 
 
 def _of_id(call: Waiting, message: wire.ActionBegin, flight: Action) -> str:

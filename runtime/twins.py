@@ -7,13 +7,14 @@ from functools import partial
 from runtime import wire
 from runtime.breakers import Breakers
 from runtime.core import Core
-from runtime.identity import equal_args, refuse
+from runtime.identity import of_key, refuse
 from runtime.live import LiveRun, Waiting
 from runtime.process import is_alive
 from runtime.review import Review
 from store.events import Kind
 from store.records import Action, Json
 
+IN_FLIGHT = "is in flight, so that a call within it would wait for itself"
 GONE = wire.Failure(type="its process is gone")
 
 
@@ -30,7 +31,7 @@ class Twins:
         twin = self._twin(live, message)
         if twin is None:
             return False
-        if why := self._other(twin, message):
+        if why := of_key(twin, message, self._core.secret, IN_FLIGHT):
             refuse(self._core, live, call, message, why)
             return True
         live.waiting[message.id] = call
@@ -62,21 +63,6 @@ class Twins:
                 continue
             if live.ending is None and not is_alive(doer.pid, doer.began):
                 self._review.ask_outcome(live, doer, action, GONE)
-
-    def _other(self, twin: Action, message: wire.ActionBegin) -> str:
-        """Why a call that bears the key of one in flight cannot be the same action; empty where it can."""
-        if twin.tool != message.tool:
-            return (
-                f"the key {message.key!r} belongs to {twin.tool}, which is in flight, and a key names one action: give "
-                f"{message.tool} a key of its own, such as '{message.tool}-…'"
-            )
-        if equal_args(twin, message, self._core.secret):
-            return ""
-        return (
-            f"the key {message.key!r} belongs to a call of {message.tool} with other arguments that is in flight, and "
-            "one that happens within it would wait for itself: a key names one action, so put into it whatever tells "
-            "the two apart"
-        )
 
     def _twin(self, live: LiveRun, message: wire.ActionBegin) -> Action | None:
         if message.key is None:

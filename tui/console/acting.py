@@ -106,7 +106,7 @@ class ActingScreen(Screen[None]):
             self.send("pause", run)
 
     async def _park(self, runs: list[Run]) -> None:
-        title = f"Park {name(runs[0])} ?" if len(runs) == 1 else f"Park {len(runs)} runs ?"
+        title = f"Park {name(runs[0])}?" if len(runs) == 1 else f"Park {len(runs)} runs?"
         if await self.ask(dialogs.AskPark(title, partial(questions.park, runs))):
             self.console_app.send_many("pause", runs, own=_told_of_loss, park=True)
 

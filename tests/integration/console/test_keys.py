@@ -117,7 +117,7 @@ async def test_pause_again_parks_what_is_held_after_a_question(recorded: FleetMa
     async with open_console(select="price-watch-01") as console:
         await console.sees("held at its gate")
         await console.press("p")
-        await console.sees("Park price-watch-01 9f0c12 ?")
+        await console.sees("Park price-watch-01 9f0c12?")
         assert console.asked == []
         await console.press("y")
         await console.until(lambda: bool(console.asked))
@@ -342,7 +342,7 @@ async def test_pause_again_of_many_asks_whether_to_park_them(recorded: FleetMake
         await console.press("space")
         console.app.fleet_screen.table.select("9f0c12")
         await console.press("space", "p")
-        await console.sees("Park 2 runs ?", "Parking ends their processes")
+        await console.sees("Park 2 runs?", "Parking ends their processes")
         await console.press("y")
         await console.until(lambda: len(console.asked) == 2)
 

@@ -98,9 +98,12 @@ async def test_a_restart_policy_outlives_the_runtime_and_the_machine(world: Worl
 
 
 async def test_a_command_that_ran_when_the_machine_went_down_starts_again(world: World) -> None:
-    command = f'echo $AGENTWATCH_ATTEMPT >> {world.folder}/ledger; [ "$AGENTWATCH_ATTEMPT" = 2 ] || sleep 1000'
+    command = (
+        f"echo $AGENTWATCH_ATTEMPT >> {world.folder}/ledger; touch {world.folder}/noted; "
+        '[ "$AGENTWATCH_ATTEMPT" = 2 ] || sleep 1000'
+    )
     run = await world.start(argv=("/bin/sh", "-c", command), restart=1)
-    await world.file("ledger")
+    await world.file("noted")
     alive = await world.until(run, lambda now: now.pid is not None)
     world.kill_runtime()
     assert alive.pid is not None
