@@ -47,13 +47,14 @@ def main() -> None:
     url = f"http://127.0.0.1:{server.server_port}/builds/812"
     with agentwatch.start(goal="Deploy as soon as build 812 is done") as run:
         run.task("wait for build 812")
-        for number in range(1, ROUNDS + 1):
+        for number in range(run.state["next"] if run.state else 1, ROUNDS + 1):
             with run.step(f"ask for build 812, time {number}"):
                 status = build_status(url)["status"]
                 time.sleep(PAUSE_S)
             for note in run.advice():
                 print(f"was told: {note}")
             print(f"build 812 is {status}; asking again")
+            run.checkpoint({"next": number + 1})
         run.fail(f"build 812 was not done after {ROUNDS} questions")
 
 

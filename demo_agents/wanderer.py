@@ -36,7 +36,8 @@ def main() -> None:
         order.append(dice.choice([module for module in MODULES if module not in order[-4:]]))
     with agentwatch.start(goal="Write down which module of the standard library has the best names") as run:
         run.task("read before writing")
-        for number, module in enumerate(order, 1):
+        for number in range(run.state["next"] if run.state else 1, CALLS + 1):
+            module = order[number - 1]
             with run.step(f"look at {module}"):
                 study(module)
                 run.usage(input_tokens=1500 + 40 * number, output_tokens=120, cost_usd=0.004, model="made-up-1")
@@ -44,6 +45,7 @@ def main() -> None:
             for note in run.advice():
                 print(f"was told: {note}")
             print(f"{module} may matter; one more look before writing")
+            run.checkpoint({"next": number + 1})
         run.fail("nothing was written")
 
 

@@ -76,6 +76,8 @@ def test_the_demo_shows_each_end_and_comes_to_rest_by_itself(home: Home) -> None
             assert len(failed) <= 8, "a storm"
     finally:
         demo.ask("stop", "--timeout", "1s")
+        left = [run["agent"] for run in json.loads(demo.ask("ps", "--json").stdout) if run["frozen"]]
+    assert left == [], "a demo that was left goes on in memory"
 
 
 def _started(run: dict[str, Any]) -> float:
